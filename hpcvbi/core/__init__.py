@@ -1,0 +1,1 @@
+"""The words every layer uses. Imports NumPy and the standard library only."""

@@ -1,0 +1,56 @@
+"""The block: contiguous draws that are one task, one Zarr shard, one retry and one row of progress."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """What became of a draw."""
+
+    PENDING = 0
+    OK = 1
+    DIVERGED = 2
+    FAILED = 3
+
+
+@dataclass(frozen=True, order=True)
+class Block:
+    """Draws `start` to `stop` (exclusive) of one round of one chain."""
+
+    chain: str
+    round: str
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Number of draws."""
+        return self.stop - self.start
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What identifies the block in the ledger."""
+        return self.chain, self.round, self.index
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What a worker tells the driver about a block that lies in the store: no array, about 300 bytes.
+
+    `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the content].
+    """
+
+    block: Block
+    diverged: int
+    seconds: float
+    host: str
+    digests: dict[str, list[int | str]] = field(default_factory=dict)
+
+
+def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:
+    """Cut `draws` draws into blocks of `size`; the last one may be shorter."""
+    return [
+        Block(chain, round, index, start, min(start + size, draws))
+        for index, start in enumerate(range(0, draws, size))
+    ]

@@ -1,0 +1,27 @@
+"""From signals to named numbers. One rule: recording and simulation pass through the same code.
+
+`compute` (features) and `measure` (features and FC) are the entry points; FEATURES is the explicit
+list of what they know.
+"""
+
+from hpcvbi.features.compute import FEATURES, Measured, check, compute, measure
+from hpcvbi.features.fc import functional_connectivity
+from hpcvbi.features.fcd import fcd_stream, fcd_variance, functional_connectivity_dynamics
+from hpcvbi.features.preprocess import bandpass
+from hpcvbi.features.view import Context, Feature, View
+
+__all__ = [
+    "FEATURES",
+    "Context",
+    "Feature",
+    "Measured",
+    "View",
+    "bandpass",
+    "check",
+    "compute",
+    "fcd_stream",
+    "fcd_variance",
+    "functional_connectivity",
+    "functional_connectivity_dynamics",
+    "measure",
+]

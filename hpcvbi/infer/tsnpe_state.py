@@ -1,0 +1,96 @@
+"""State and info of TSNPE: what the next step needs, and what only a person needs."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from hpcvbi.infer.scaling import Scaling
+
+STATE_DIMS: dict[str, tuple[str, ...]] = {
+    "round": (),
+    "n_params": (),
+    "x_observed": ("feature",),
+    "u": ("row", "param"),
+    "x": ("row", "feature"),
+    "low": ("feature",),
+    "high": ("feature",),
+    "center": ("feature",),
+    "scale": ("feature",),
+    "u_center": ("param",),
+    "u_scale": ("param",),
+    "weights": ("member", "weight"),
+    "layout": ("byte",),
+    "threshold": (),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TsnpeState:
+    """What the next step needs. `u` and `x` are the finite rows of all rounds; the other arrays
+    describe the fitted mixture.
+
+    `layout` is UTF-8 text: name and shape of each part of a row of `weights`. `threshold` is the
+    log density, in scaled parameters, above which a point belongs to the truncated prior.
+    """
+
+    round: int
+    n_params: int
+    x_observed: np.ndarray
+    u: np.ndarray
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    u_center: np.ndarray
+    u_scale: np.ndarray
+    weights: np.ndarray
+    layout: np.ndarray
+    threshold: float
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return named arrays of numbers; their dimensions are in `STATE_DIMS`."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "TsnpeState":
+        """Inverse of `to_arrays`, bit for bit."""
+        values: dict[str, Any] = {name: np.array(arrays[name]) for name in STATE_DIMS}
+        for name, kind in (("round", int), ("n_params", int), ("threshold", float)):
+            values[name] = kind(values[name])
+        return cls(**values)
+
+    @property
+    def scaling(self) -> Scaling:
+        """Scaling of the features."""
+        return Scaling(self.low, self.high, self.center, self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class TsnpeInfo:
+    """What a person may want to know about an update.
+
+    `masked` draws of this round had features that are not finite; learning conditions on their
+    absence. `leakage` is the share of the network's mass outside the prior at the observed
+    features; `volume` the share of the prior kept by truncation. `observed_z` is the observation
+    in standard deviations of the training features, and `observed_clipped` where it lies outside
+    everything simulated: there the posterior is an extrapolation.
+    """
+
+    round: int
+    draws: int
+    masked: int
+    rows: int
+    epochs: list[int]
+    loss: list[float]
+    validation_loss: list[float]
+    leakage: float
+    volume: float
+    observed_z: list[float]
+    observed_clipped: list[bool]
+    clipped: list[float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers and lists, ready for JSON."""
+        return asdict(self)

@@ -1,0 +1,42 @@
+"""Reduced Wong-Wang: mean NMDA gating of one excitatory population per region.
+
+    Ṡ = −S/τ + (1 − S) γ H(x)                        S  synaptic gating        [1]
+    H = (a x − b) / (1 − exp(−d (a x − b)))          H  firing rate            [kHz]
+    x = w J S + I0 + J c                             x  input current          [nA]
+
+Deco et al. (2013) doi:10.1523/JNEUROSCI.1091-13.2013; Wong & Wang (2006) doi:10.1523/JNEUROSCI.3733-05.2006.
+"""
+
+from numpy import exp, where
+
+from hpcvbi.brain.model import Model, State
+from hpcvbi.core.space import Param
+
+
+def dfun(S, c, w, I0, J, tau, gamma, a, b, d):
+    """Time derivative of the gating [1/ms]."""
+    u = a * (w * J * S + I0 + J * c) - b
+    # u / (1 - exp(-d u)) tends to 1/d at u = 0, where the quotient is 0/0.
+    u = where(u * u < 1e-12, 1e-6, u)
+    rate = u / (1.0 - exp(-d * u))
+    return (-S / tau + (1.0 - S) * gamma * rate,)
+
+
+reduced_wong_wang = Model(
+    name="reduced_wong_wang",
+    dfun=dfun,
+    state=(State("S", "1", init=0.1, low=0.0, high=1.0),),
+    inputs=("c",),
+    sends=("S",),
+    time_constant=100.0,
+    params=(
+        Param("w", 0.9, "1", 0.0, 5.0, doc="local excitatory recurrence"),
+        Param("I0", 0.3, "nA", 0.0, 1.0, doc="effective external input"),
+        Param("J", 0.2609, "nA", 0.0, 1.0, doc="synaptic coupling"),
+        Param("tau", 100.0, "ms", 1.0, 1000.0, doc="NMDA decay time constant"),
+        Param("gamma", 0.641, "1", 0.0, 10.0, doc="kinetic parameter"),
+        Param("a", 0.27, "1/(ms nA)", 0.0, 10.0, doc="gain of the rate function"),
+        Param("b", 0.108, "1/ms", 0.0, 10.0, doc="threshold of the rate function"),
+        Param("d", 154.0, "ms", 0.0, 1000.0, doc="curvature of the rate function"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""How a brain is computed: `simulate` and its backends. The only home of numba."""

@@ -1,0 +1,108 @@
+"""Compiles kernels, and keeps them on disk so that a process that needs one again does not compile it again.
+
+The functions of a declaration (`dfun`, `pre`, `post`, the haemodynamics) are plain Python; here their free names exp, log,
+sqrt and where are bound to the arithmetic of lanes. The generated source is written to a file because numba's disk cache
+follows files; the file's name is a digest of all that determines the machine code.
+"""
+
+import hashlib
+import inspect
+import os
+import sys
+import types
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from numba import njit
+
+from hpcvbi.observe import bold
+from hpcvbi.sim import noise
+from hpcvbi.sim.kernel import Kernel, source
+from hpcvbi.sim.lanes import functions, vector
+
+ARITHMETIC = {
+    "exp": functions.exp,
+    "log": functions.log,
+    "sqrt": vector.sqrt,
+    "where": vector.where,
+}
+
+
+def bind(function: Callable) -> Callable:
+    """Compile a declared scalar function for lanes, and the Python functions that it calls."""
+    names = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        if name in ARITHMETIC:
+            names[name] = ARITHMETIC[name]
+        elif isinstance(names.get(name), types.FunctionType):
+            names[name] = bind(names[name])
+    bound = types.FunctionType(function.__code__, names, function.__name__)
+    return njit(forceinline=True, error_model="numpy")(bound)
+
+
+def cache_folder() -> Path:
+    """Folder of the generated sources and their machine code: NUMBA_CACHE_DIR, or the user's cache."""
+    if configured := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(configured) / "hpcvbi"
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "hpcvbi" / "kernels"
+
+
+def fingerprint(function: Callable) -> list[str]:
+    """All that determines what a declared function computes: its code and the globals that it reads."""
+    code = function.__code__
+    parts = [code.co_code.hex(), repr(code.co_consts), repr(code.co_names), repr(code.co_varnames)]
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if name not in ARITHMETIC and isinstance(value, types.FunctionType):
+            parts += fingerprint(value)
+        elif isinstance(value, int | float):
+            parts.append(f"{name}={value!r}")
+    return parts
+
+
+def _digest(text: str, declared: tuple[Callable, ...]) -> str:
+    parts = [text, *(part for function in declared for part in fingerprint(function))]
+    parts += [inspect.getsource(module) for module in (bold, noise, functions, vector)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _write(text: str, declared: tuple[Callable, ...]) -> Path:
+    folder = cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"kernel_{_digest(text, declared)}.py"
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(path)
+    return path
+
+
+@cache
+def compiled(kernel: Kernel) -> Callable:
+    """Return the compiled function `run` of a kernel; see `sim.kernel` for its arrays."""
+    coupling, model = kernel.coupling, kernel.model
+    declared = [model.dfun, coupling.post] + ([coupling.pre] if coupling.pre else [])
+    text = source(kernel)
+    path = _write(text, tuple(declared))
+    # numba finds the globals of cached machine code by the name of their module.
+    module = types.ModuleType(path.stem)
+    sys.modules[module.__name__] = module
+    module.__dict__.update(
+        dfun=bind(model.dfun),
+        post=bind(coupling.post),
+        pre=bind(coupling.pre) if coupling.pre else None,
+        balloon=bind(bold.balloon),
+        bold_signal=bind(bold.bold_signal),
+        LEAST_INFLOW=bold.LEAST_INFLOW,
+        load=vector.load,
+        store=vector.store,
+        fma=vector.fma,
+        where=vector.where,
+        sqrt=vector.sqrt,
+        to_double=vector.to_double,
+        four_normals=noise.four_normals,
+    )
+    exec(compile(text, str(path), "exec"), module.__dict__)
+    return njit(nogil=True, error_model="numpy", cache=True)(module.run)

@@ -1,0 +1,17 @@
+"""What a study writes: layout, ledger, lock. The only writer of Zarr; no mark precedes its data."""
+
+from hpcvbi.store.driver import Driver
+from hpcvbi.store.layout import Output, Variable, check_person
+from hpcvbi.store.progress import Progress, RoundProgress, progress
+from hpcvbi.store.store import Store
+
+__all__ = [
+    "Driver",
+    "Output",
+    "Progress",
+    "RoundProgress",
+    "Store",
+    "Variable",
+    "check_person",
+    "progress",
+]

@@ -1,0 +1,152 @@
+"""Files that survive a crash: write, fsync, rename, fsync every directory above; private.
+
+A rename is atomic without being durable, and fsync of a file does not make its directory entry
+durable; both are needed before anything may be said about the file (Pillai et al. 2014, OSDI, "All
+file systems are not created equal").
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hpcvbi.core.errors import StoreError
+
+TEMPORARY = (".tmp", ".partial")
+"""Endings of files under construction: ours and zarr's. Never read; swept by the next driver."""
+
+_FAULTS = {
+    errno.ENOSPC: "the file system is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file-size limit (ulimit -f) is reached",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the file system reports an input/output error",
+    errno.ESTALE: "the file system has lost the file (stale handle)",
+}
+
+
+@contextlib.contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """Turn an OSError met inside into one StoreError that names cause, place and remedy."""
+    try:
+        yield
+    except OSError as error:
+        cause = _FAULTS.get(error.errno or 0, error.strerror or repr(error))
+        raise StoreError(
+            f"cannot write {error.filename or folder}: {cause} ({_room(folder)}). "
+            "Remove the cause and run the same command again (finished blocks are kept), or choose "
+            "another `output:`."
+        ) from error
+
+
+def _room(folder: Path) -> str:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return "free space unknown"
+    return f"{found.f_bavail * found.f_frsize / 1e6:.1f} MB and {found.f_favail} files free"
+
+
+def sync(path: Path) -> None:
+    """Make a file or directory durable and private (0600, 0700; setgid directories stay so)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        private = (mode & 0o7000) | 0o700 if path.is_dir() else 0o600
+        if mode & 0o7777 != private:
+            os.fchmod(descriptor, private)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directories(files: Iterable[Path], top: Path) -> None:
+    """Make every directory above `files`, up to and including `top`, durable, deepest first."""
+    wanted: set[Path] = set()
+    for file in files:
+        for parent in file.parents:
+            wanted.add(parent)
+            if parent == top:
+                break
+    for directory in sorted(wanted, key=lambda d: (-len(d.parts), d)):
+        sync(directory)
+
+
+def make_directory(path: Path) -> None:
+    """Create a private directory and its missing parents; all are durable when this returns."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    sync(path)
+    with contextlib.suppress(
+        PermissionError
+    ):  # a parent that may be written but not read, e.g. /scratch
+        _fsync_only(path.parent)
+
+
+def _fsync_only(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+    """Publish `data` under `path` at once and whole; its directory must be synced afterwards.
+
+    With `exclusive`, link(2) is used, which is atomic on network file systems too; FileExistsError
+    if `path` is there.
+    """
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb", opener=_private) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if exclusive:
+            os.link(temporary, path)
+        else:
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def write_durably(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+    """Like `write_file`, and durable in its directory when this returns."""
+    write_file(path, data, exclusive=exclusive)
+    _fsync_only(path.parent)
+
+
+def sha256(data: bytes | memoryview) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> list[int | str]:
+    """[size in bytes, SHA-256] of what lies on disk."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return [file.tell(), digest]
+
+
+def sweep(folder: Path) -> int:
+    """Remove the files that a killed writer left under construction; returns how many."""
+    swept = 0
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(TEMPORARY):
+                Path(directory, name).unlink(missing_ok=True)
+                swept += 1
+    return swept

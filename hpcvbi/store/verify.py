@@ -1,0 +1,64 @@
+"""Which marks hold: the marked files are there, with the marked size and, in full, SHA-256."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store import arrays
+from hpcvbi.store.durable import file_digest
+from hpcvbi.store.layout import check_name, check_person, shard_path
+from hpcvbi.store.ledger import Record
+from hpcvbi.store.marks import BlockKey
+
+Verify = Literal["size", "full"]
+_THREADS = 8
+
+
+def blocks_that_hold(
+    root: Path, marks: dict[BlockKey, Record], keys: Iterable[BlockKey], verify: Verify
+) -> set[BlockKey]:
+    """Those of `keys` whose marks hold."""
+    listed = list(keys)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        holds = pool.map(lambda key: _block_holds(root, key, marks[key], verify), listed)
+        return {key for key, ok in zip(listed, holds, strict=True) if ok}
+
+
+def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
+    """Whether all files of a prepared round, or of a data set written whole, are as marked."""
+    try:
+        group = group_path(root, mark["chain"], mark["group"])
+        return all(_holds(group / name, d, verify) for name, d in mark["files"].items())
+    except (OSError, HpcvbiError):
+        return False
+
+
+def group_path(root: Path, chain: str, group: str) -> Path:
+    """Folder of a group; its names are checked, so that it cannot leave the store."""
+    return root / check_person(chain) / check_name(group)
+
+
+def _block_holds(root: Path, key: BlockKey, mark: Record, verify: Verify) -> bool:
+    chain, round, index = key
+    try:
+        group = group_path(root, chain, round)
+        if set(mark["digests"]) != set(arrays.outputs_of(group)):
+            return False
+        return all(
+            _holds(_shard(group, name, index), d, verify) for name, d in mark["digests"].items()
+        )
+    except (OSError, HpcvbiError):
+        return False
+
+
+def _shard(group: Path, name: str, index: int) -> Path:
+    return shard_path(group, name, index, arrays.open_array(group / name).ndim)
+
+
+def _holds(path: Path, digest: Sequence[int | str], verify: Verify) -> bool:
+    if os.stat(path).st_size != digest[0]:
+        return False
+    return verify == "size" or file_digest(path) == list(digest[:2])

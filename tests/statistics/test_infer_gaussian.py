@@ -1,0 +1,106 @@
+"""TSNPE against a problem with an exact posterior: linear features with Gaussian noise, uniform prior on the unit square.
+
+    x = A u + sigma e,  e ~ N(0, I):   p(u | x) is a Gaussian cut to the square, computed by quadrature on a fine grid.
+
+Rank statistics: Talts et al. (2018), Validating Bayesian inference algorithms with simulation-based calibration,
+DOI 10.48550/arXiv.1804.06788. With L = 99 posterior draws a case the ranks 0..99 fall into 20 bins of 5.
+"""  # noqa: E501
+
+import numpy as np
+import pytest
+
+from hpcvbi.infer import Tsnpe
+
+A = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8], [0.8, 0.8], [0.0, 0.5]])
+SIGMA = 0.35
+OBSERVED = A @ np.array([0.4, 0.65]) + np.array([0.1, -0.15, 0.05, 0.1, -0.1])
+LIMIT = 36.19  # chi2 with 19 degrees of freedom, 99 %
+DRAWS, CASES = 99, 300
+
+
+def simulate(u, seed):
+    return u @ A.T + SIGMA * np.random.default_rng(seed).standard_normal((len(u), len(A)))
+
+
+def exact_mean_and_sd(x):
+    axis = (np.arange(400) + 0.5) / 400
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    log_mass = -0.5 * ((x - grid @ A.T) ** 2).sum(1) / SIGMA**2
+    mass = np.exp(log_mass - log_mass.max())
+    mass /= mass.sum()
+    mean = mass @ grid
+    return mean, np.sqrt(mass @ (grid - mean) ** 2)
+
+
+def learn(algorithm, seed):
+    states = [algorithm.init(2, OBSERVED)]
+    while not algorithm.done(states[-1]):
+        u = algorithm.propose(states[-1], algorithm.draws, seed)
+        state, _ = algorithm.update(states[-1], u, simulate(u, seed + len(states)), seed)
+        states.append(state)
+    return states
+
+
+def ranks(u, posterior):
+    """Rank of the truth (case, param) among posterior draws (case, draw, param)."""
+    return (posterior < u[:, None]).sum(axis=1)
+
+
+def chi2(ranks):
+    counts = np.histogram(ranks, bins=20, range=(0, DRAWS + 1))[0]
+    expected = len(ranks) / 20
+    return ((counts - expected) ** 2).sum() / expected
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    algorithm = Tsnpe(draws=1024, members=2)
+    return algorithm, learn(algorithm, seed=11)
+
+
+def test_two_small_rounds_come_close_to_the_exact_posterior():
+    algorithm = Tsnpe(members=2)
+    state = learn(algorithm, seed=5)[-1]
+    drawn = algorithm.posterior(state, OBSERVED, 4000, seed=1)
+    mean, sd = exact_mean_and_sd(OBSERVED)
+    assert (np.abs(drawn.mean(0) - mean) < 0.25 * sd).all()
+    assert (np.abs(drawn.std(0) / sd - 1) < 0.2).all()
+
+
+def test_ranks_of_the_first_round_are_uniform_over_the_prior(calibrated):
+    algorithm, (_, first, _) = calibrated
+    u = np.random.default_rng(21).random((CASES, 2))
+    posterior = algorithm.posterior(first, simulate(u, 22), DRAWS, seed=23)
+    for column in range(2):
+        assert chi2(ranks(u, posterior)[:, column]) < LIMIT
+    # the statistic sees a posterior that is too narrow, and one that is shifted
+    mean = posterior.mean(1, keepdims=True)
+    narrow = ranks(u, mean + 0.6 * (posterior - mean))
+    shifted = ranks(u, posterior + 0.5 * posterior.std(1, keepdims=True))
+    for column in range(2):
+        assert chi2(narrow[:, column]) > LIMIT and chi2(shifted[:, column]) > LIMIT
+
+
+def test_ranks_of_the_second_round_are_uniform_over_the_truncated_prior(calibrated):
+    algorithm, (_, first, second) = calibrated
+    u = algorithm.propose(first, CASES, seed=31)
+    posterior = algorithm.posterior(second, simulate(u, 32), 6 * DRAWS, seed=33)
+    # Rows outside the region were simulated in round 0 only: the prior of the calibration ends at its border.
+    inside = [case[algorithm.inside(first, case)][:DRAWS] for case in posterior]
+    enough = np.array([len(case) == DRAWS for case in inside])
+    assert enough.mean() > 0.95
+    kept = np.stack([case for case in inside if len(case) == DRAWS])
+    for column in range(2):
+        assert chi2(ranks(u[enough], kept)[:, column]) < LIMIT
+
+
+def test_the_region_keeps_the_exact_posterior(calibrated):
+    algorithm, (_, first, _) = calibrated
+    mean, sd = exact_mean_and_sd(OBSERVED)
+    axis = (np.arange(100) + 0.5) / 100
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    log_mass = -0.5 * ((OBSERVED - grid @ A.T) ** 2).sum(1) / SIGMA**2
+    mass = np.exp(log_mass - log_mass.max())
+    lost = mass[~algorithm.inside(first, grid)].sum() / mass.sum()
+    assert lost < 10 * algorithm.truncation
+    assert algorithm.inside(first, grid).mean() < 0.8
