@@ -9,6 +9,7 @@ from hpcvbi.core.prior import LogUniform, Uniform
 from hpcvbi.core.space import Param, Space
 from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import FRISTON_2003, STEPHAN_2007, Bold, Fc
+from hpcvbi.observe.measurement import Recorded
 from hpcvbi.observe.sampling import Average, Sample
 from hpcvbi.sim.simulate import Simulated, simulate
 
@@ -29,6 +30,7 @@ __all__ = [
     "LogUniform",
     "Model",
     "Param",
+    "Recorded",
     "Sample",
     "Simulated",
     "Space",

@@ -1,1 +1,3 @@
-"""What is simulated: connectome, model, coupling, noise, brain. Declarations only; no loops, no numba."""
+"""What is simulated: connectome, model, coupling, noise, brain. Declarations only; no loops, no
+numba.
+"""

@@ -25,6 +25,11 @@ class Monitor(Protocol):
         """Name of the signal."""
         ...
 
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """Parameters that the monitor adds to the brain."""
+        ...
+
     def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
         ...
@@ -32,11 +37,13 @@ class Monitor(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Brain:
-    """A connectome, a model on each region, coupling and noise, and how long and through what it is watched.
+    """A connectome, a model on each region, coupling and noise, and how long and through what it is
+    watched.
 
     Parameters
     ----------
-    dt, duration, burn_in : [ms]; `duration` is what the monitors see, after `burn_in` has been discarded.
+    dt, duration, burn_in : [ms]; `duration` is what the monitors see, after `burn_in` has been
+        discarded.
     speed : conduction speed [mm/ms], or None for no delays.
     space : the parameters that a draw sets, in the order of its columns.
     values : the other parameters, by name, scalar or per region; what is absent keeps its default.
@@ -101,9 +108,10 @@ class Brain:
 
     @property
     def params(self) -> tuple[Param, ...]:
-        """All parameters of model, coupling and noise."""
+        """All parameters of model, coupling, noise and monitors."""
         noise = (self.noise.sigma,) if self.noise else ()
-        return (*self.model.params, *self.coupling.params, *noise)
+        seen = tuple(p for monitor in self.monitors for p in monitor.params)
+        return (*self.model.params, *self.coupling.params, *noise, *seen)
 
     @property
     def n_steps(self) -> int:

@@ -1,7 +1,7 @@
 """The structural connectome: regions, weights and tract lengths.
 
-`weights[to, from]` is the strength of the connection that ends in `to`; `lengths[to, from]` is its length in mm. A signal
-needs length / speed milliseconds [mm / (mm/ms)] along it.
+`weights[to, from]` is the strength of the connection that ends in `to`; `lengths[to, from]` is its
+length in mm. A signal needs length / speed milliseconds [mm / (mm/ms)] along it.
 """
 
 from dataclasses import dataclass, replace
@@ -102,9 +102,11 @@ class Connectome:
         return Connectome(self.weights[grid], self.lengths[grid], labels)
 
     def delays(self, speed: float | None, dt: float, rounding: Rounding = "floor") -> np.ndarray:
-        """Delays in steps of `dt` [ms] at `speed` [mm/ms], shape (to, from); None is an infinite speed.
+        """Delays in steps of `dt` [ms] at `speed` [mm/ms], shape (to, from); None is an infinite
+        speed.
 
-        `floor` never lets a signal arrive late by rounding; `round` (half to even) is the rule of The Virtual Brain.
+        `floor` never lets a signal arrive late by rounding; `round` (half to even) is the rule of
+        The Virtual Brain.
         """
         if speed is None:
             return np.zeros(self.weights.shape, np.int64)

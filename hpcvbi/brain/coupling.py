@@ -3,8 +3,9 @@
     channels_j = pre(sent_j)                              at the source, before the delay
     input_i    = post(sum_j w_ij channel_j(t - d_ij), channel_i(t), strength_i, parameters)
 
-`pre` maps the sent state variables to the quantities that travel; None sends them as they are. `post` is applied to each
-channel and yields the inputs of the model, one per channel. Both are scalar functions in the sense of `brain.model`.
+`pre` maps the sent state variables to the quantities that travel; None sends them as they are.
+`post` is applied to each channel and yields the inputs of the model, one per channel. Both are
+scalar functions in the sense of `brain.model`.
 """
 
 import inspect
@@ -58,7 +59,9 @@ COUPLINGS: dict[str, Coupling] = {"linear": LINEAR, "difference": DIFFERENCE}
 
 @dataclass(frozen=True)
 class WhiteNoise:
-    """Additive white noise: the increment of a step is sigma sqrt(dt) N(0, 1) on each variable in `on`."""
+    """Additive white noise: the increment of a step is sigma sqrt(dt) N(0, 1) on each variable in
+    `on`.
+    """
 
     on: tuple[str, ...]
     sigma: ClassVar[Param] = Param(

@@ -1,9 +1,10 @@
-"""The declaration of a neural mass model: state variables, parameters and one scalar right-hand side.
+"""The declaration of a neural mass model: state variables, parameters and one scalar right-hand
+side.
 
     dx/dt = f(x, c, p)        x state, c coupling inputs, p parameters
 
-`dfun` is an ordinary Python function of scalars that uses + - * / and the free names exp, log, tanh, sqrt and where. It is
-written once; each backend binds those names to its own arithmetic.
+`dfun` is an ordinary Python function of scalars that uses + - * / and the free names exp, log,
+tanh, sqrt and where. It is written once; each backend binds those names to its own arithmetic.
 """
 
 import inspect
@@ -31,8 +32,9 @@ class State:
 class Derived:
     """A parameter that follows from others, one value per draw and region.
 
-    `formula` is a function whose argument names are parameters of the brain, or `strength`, the summed incoming weight of
-    the region; it is evaluated once per draw on arrays that broadcast to (draw, region).
+    `formula` is a function whose argument names are parameters of the brain, or `strength`, the
+    summed incoming weight of the region; it is evaluated once per draw on arrays that broadcast to
+    (draw, region).
     """
 
     name: str
@@ -45,8 +47,8 @@ class Derived:
 class Model:
     """A neural mass model, declared once for every backend.
 
-    `inputs` names the coupling inputs of `dfun`, `sends` the state variables that leave the region; `time_constant` [ms]
-    is the shortest one, which the integration step must resolve.
+    `inputs` names the coupling inputs of `dfun`, `sends` the state variables that leave the region;
+    `time_constant` [ms] is the shortest one, which the integration step must resolve.
     """
 
     name: str

@@ -36,9 +36,11 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockReport:
-    """What a worker tells the driver about a block that lies in the store: no array, about 300 bytes.
+    """What a worker tells the driver about a block that lies in the store: no array, about 300
+    bytes.
 
-    `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the content].
+    `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the
+    content].
     """
 
     block: Block

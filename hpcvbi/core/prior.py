@@ -1,7 +1,8 @@
 """One-dimensional prior distributions, each a bijection between its support and the unit interval.
 
-A prior is a frozen value; `quantile` and `cdf` are exact inverses, so that a draw in natural units and its place in the
-unit cube carry the same information. Everything is vectorised over NumPy arrays.
+A prior is a frozen value; `quantile` and `cdf` are exact inverses, so that a draw in natural units
+and its place in the unit cube carry the same information. Everything is vectorised over NumPy
+arrays.
 """
 
 from dataclasses import dataclass

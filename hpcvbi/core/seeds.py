@@ -6,7 +6,9 @@ import numpy as np
 
 
 def derive_seed(*labels: str | int) -> int:
-    """Return the 63-bit seed that belongs to these labels, e.g. ("noise", study seed, person, round)."""
+    """Return the 63-bit seed that belongs to these labels, e.g. ("noise", study seed, person,
+    round).
+    """
     text = "\x1f".join(f"{type(label).__name__}:{label}" for label in labels)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 

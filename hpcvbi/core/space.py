@@ -13,8 +13,9 @@ from hpcvbi.core.prior import Prior
 class Param:
     """One named quantity of a model.
 
-    `low` and `high` are the bounds of what is physically meaningful, in `unit`; a value outside them is refused. `prior` is
-    what is believed before seeing data; only parameters with a prior can be inferred.
+    `low` and `high` are the bounds of what is physically meaningful, in `unit`; a value outside
+    them is refused. `prior` is what is believed before seeing data; only parameters with a prior
+    can be inferred.
     """
 
     name: str

@@ -44,7 +44,7 @@ class Tsnpe:
 
     rounds: int = 2
     draws: int = 256
-    hidden: int = 32
+    hidden: int = 64
     transforms: int = 4
     members: int = 1
     batch: int = 50

@@ -4,7 +4,8 @@
     H = (a x − b) / (1 − exp(−d (a x − b)))          H  firing rate            [kHz]
     x = w J S + I0 + J c                             x  input current          [nA]
 
-Deco et al. (2013) doi:10.1523/JNEUROSCI.1091-13.2013; Wong & Wang (2006) doi:10.1523/JNEUROSCI.3733-05.2006.
+Deco et al. (2013) doi:10.1523/JNEUROSCI.1091-13.2013; Wong & Wang (2006)
+doi:10.1523/JNEUROSCI.3733-05.2006.
 """
 
 from numpy import exp, where

@@ -1,12 +1,14 @@
-"""Wong-Wang with an excitatory and an inhibitory population per region and closed-form feedback inhibition.
+"""Wong-Wang with an excitatory and an inhibitory population per region and closed-form feedback
+inhibition.
 
     Ṡ_E = −S_E/τ_E + (1 − S_E) γ H_E(x_E)            x_E = I0 + w+ J S_E + J c − J_i S_I        [nA]
     Ṡ_I = −S_I/τ_I + H_I(x_I)                        x_I = W_I I0 + J S_E − S_I                 [nA]
     H(x) = (a x − b) / (1 − exp(−d (a x − b)))       firing rate [kHz]
 
-Deco et al. (2014) doi:10.1523/JNEUROSCI.5068-13.2014. The paper tunes the inhibitory weight J_i of each region by iteration
-until the excitatory rate is about 3 Hz. The fixed point of the noise-free equations gives it in closed form: with the gating
-S*, inhibitory gating S_I* and input x* that belong to the target rate in every region,
+Deco et al. (2014) doi:10.1523/JNEUROSCI.5068-13.2014. The paper tunes the inhibitory weight J_i of
+each region by iteration until the excitatory rate is about 3 Hz. The fixed point of the noise-free
+equations gives it in closed form: with the gating S*, inhibitory gating S_I* and input x* that
+belong to the target rate in every region,
 
     J_i = (I0 + w+ J S* + G J S* Σ_j C_ij − x*) / S_I*.
 """
@@ -46,7 +48,9 @@ S_I_REST = _solve(
 
 
 def feedback_inhibition(G, w_plus, strength):
-    """Inhibitory weight [nA] that holds the target rate in a region of summed incoming weight `strength`."""
+    """Inhibitory weight [nA] that holds the target rate in a region of summed incoming weight
+    `strength`.
+    """
     return (I0 + w_plus * J * S_E_REST + G * J * S_E_REST * strength - X_E_REST) / S_I_REST
 
 

@@ -6,15 +6,17 @@
     q' = (f E(f)/ρ − v^(1/α − 1) q) / τ                   q  deoxyhaemoglobin,  E(f) = 1 − (1 − ρ)^(1/f)
     y  = V0 [k1 (1 − q) + k2 (1 − q/v) + k3 (1 − v)]      y  BOLD signal change
 
-Time is in seconds inside these equations, as the constants are. Friston et al. (2003) doi:10.1016/S1053-8119(03)00202-7;
-Stephan et al. (2007) doi:10.1016/j.neuroimage.2007.07.040.
+Time is in seconds inside these equations, as the constants are. Friston et al. (2003)
+doi:10.1016/S1053-8119(03)00202-7; Stephan et al. (2007) doi:10.1016/j.neuroimage.2007.07.040.
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from numpy import exp, log
 
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.space import Param
 from hpcvbi.observe.timing import check_of, check_period
 
 
@@ -90,7 +92,8 @@ def bold_signal(v, q, V0, k1, k2, k3):
 class Bold:
     """fMRI BOLD of the state variable `of`, one volume every `period` ms (the repetition time, TR).
 
-    The haemodynamic equations take Euler steps of `step` ms, driven by the mean of `of` over the step.
+    The haemodynamic equations take Euler steps of `step` ms, driven by the mean of `of` over the
+    step.
     """
 
     of: str
@@ -98,6 +101,7 @@ class Bold:
     step: float = 10.0
     constants: Hemodynamics = field(default=FRISTON_2003)
     name: str = "bold"
+    params: ClassVar[tuple[Param, ...]] = ()
 
     def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
@@ -112,10 +116,13 @@ class Bold:
 
 @dataclass(frozen=True)
 class Fc:
-    """Functional connectivity of the monitor named `of`: Pearson correlations, from running co-moments."""
+    """Functional connectivity of the monitor named `of`: Pearson correlations, from running co-
+    moments.
+    """
 
     of: str = "bold"
     name: str = "fc"
+    params: ClassVar[tuple[Param, ...]] = ()
 
     def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
         """Accept: what `of` names is checked by the brain's list of monitors."""

@@ -1,7 +1,9 @@
 """Monitors that show a state variable itself."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from hpcvbi.core.space import Param
 from hpcvbi.observe.timing import check_of, check_period
 
 
@@ -12,6 +14,7 @@ class Sample:
     of: str
     period: float
     name: str = "sample"
+    params: ClassVar[tuple[Param, ...]] = ()
 
     def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
@@ -26,6 +29,7 @@ class Average:
     of: str
     period: float
     name: str = "average"
+    params: ClassVar[tuple[Param, ...]] = ()
 
     def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""

@@ -10,7 +10,9 @@ def check_of(name: str, of: str, state_names: tuple[str, ...]) -> None:
 
 
 def check_period(name: str, period: float, dt: float, duration: float) -> None:
-    """Raise ConfigError unless `period` is a whole number of steps and divides the duration (all in ms)."""
+    """Raise ConfigError unless `period` is a whole number of steps and divides the duration (all in
+    ms).
+    """
     for what, whole, part in (("period", period, dt), ("duration", duration, period)):
         ratio = whole / part if part > 0 else 0.0
         if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6:

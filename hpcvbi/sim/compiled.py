@@ -1,8 +1,10 @@
-"""Compiles kernels, and keeps them on disk so that a process that needs one again does not compile it again.
+"""Compiles kernels, and keeps them on disk so that a process that needs one again does not compile
+it again.
 
-The functions of a declaration (`dfun`, `pre`, `post`, the haemodynamics) are plain Python; here their free names exp, log,
-sqrt and where are bound to the arithmetic of lanes. The generated source is written to a file because numba's disk cache
-follows files; the file's name is a digest of all that determines the machine code.
+The functions of a declaration (`dfun`, `pre`, `post`, the haemodynamics) are plain Python; here
+their free names exp, log, sqrt and where are bound to the arithmetic of lanes. The generated source
+is written to a file because numba's disk cache follows files; the file's name is a digest of all
+that determines the machine code.
 """
 
 import hashlib
@@ -18,8 +20,9 @@ from numba import njit
 
 from hpcvbi.observe import bold
 from hpcvbi.sim import noise
-from hpcvbi.sim.kernel import Kernel, source
+from hpcvbi.sim.kernel import Kernel
 from hpcvbi.sim.lanes import functions, vector
+from hpcvbi.sim.source import source
 
 ARITHMETIC = {
     "exp": functions.exp,
@@ -50,7 +53,9 @@ def cache_folder() -> Path:
 
 
 def fingerprint(function: Callable) -> list[str]:
-    """All that determines what a declared function computes: its code and the globals that it reads."""
+    """All that determines what a declared function computes: its code and the globals that it
+    reads.
+    """
     code = function.__code__
     parts = [code.co_code.hex(), repr(code.co_consts), repr(code.co_names), repr(code.co_varnames)]
     for name in code.co_names:

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from hpcvbi.brain.brain import Brain, steps_of
-from hpcvbi.core.errors import ConfigError
+from hpcvbi.brain.brain import Brain, Monitor, steps_of
 from hpcvbi.observe.bold import REST, Bold, Fc
 from hpcvbi.observe.sampling import Average, Sample
 from hpcvbi.sim.compiled import compiled
@@ -14,7 +13,6 @@ from hpcvbi.sim.network import Network, lay_out
 from hpcvbi.sim.noise import keys
 
 KINDS = {Sample: "sample", Average: "average", Bold: "bold", Fc: "fc"}
-FC_SOURCES = ("sample", "average", "bold")
 
 
 def default_width(brain: Brain, double: bool) -> int:
@@ -22,40 +20,35 @@ def default_width(brain: Brain, double: bool) -> int:
     return 32 if brain.speed is None and not double else 16
 
 
-def watches_of(brain: Brain) -> tuple[Watch, ...]:
-    """Return the brain's monitors in the kernel's words."""
-    names = [monitor.name for monitor in brain.monitors]
-    if len(set(names)) != len(names):
-        raise ConfigError(f"monitors need distinct names, got {names}")
+def watches_of(monitors: tuple[Monitor, ...]) -> tuple[Watch, ...]:
+    """Return monitors in the kernel's words; one that is of another monitor names its position."""
+    position = {monitor.name: str(m) for m, monitor in enumerate(monitors)}
     watches = []
-    for monitor in brain.monitors:
-        kind = KINDS[type(monitor)]
-        of = monitor.of  # type: ignore[attr-defined]
-        if kind == "fc":
-            if of not in names or watches_kind(brain, names.index(of)) not in FC_SOURCES:
-                raise ConfigError(
-                    f"monitor {monitor.name} is of {of!r}, which is no sampled signal"
-                )
-            of = str(names.index(of))
-        watches.append(Watch(kind, of))
+    for monitor in monitors:
+        of: str = monitor.of  # type: ignore[attr-defined]
+        watches.append(Watch(KINDS[type(monitor)], position.get(of, of)))
     return tuple(watches)
 
 
-def watches_kind(brain: Brain, index: int) -> str:
-    """Kind of the monitor at `index`."""
-    return KINDS[type(brain.monitors[index])]
-
-
-def kernel_of(brain: Brain, network: Network, node: set[str], width: int, double: bool) -> Kernel:
+def kernel_of(
+    brain: Brain,
+    monitors: tuple[Monitor, ...],
+    network: Network,
+    node: set[str],
+    width: int,
+    double: bool,
+) -> Kernel:
     """Return the kernel that fits a brain whose parameters in `node` differ between regions."""
-    names = [p.name for p in brain.params] + [d.name for d in brain.model.derived]
+    noise = (brain.noise.sigma,) if brain.noise else ()
+    used = (*brain.model.params, *brain.coupling.params, *noise)
+    names = [p.name for p in used] + [d.name for d in brain.model.derived]
     return Kernel(
         model=brain.model,
         coupling=brain.coupling,
         noise_on=brain.noise.on if brain.noise else (),
         lane_params=tuple(n for n in names if n not in node),
         node_params=tuple(n for n in names if n in node),
-        watches=watches_of(brain),
+        watches=watches_of(monitors),
         heun=brain.scheme == "heun",
         double=double,
         width=width,
@@ -68,6 +61,7 @@ def run(
     brain: Brain,
     theta: np.ndarray,
     *,
+    monitors: tuple[Monitor, ...],
     seed: int,
     draws: np.ndarray,
     dtype: np.dtype,
@@ -75,46 +69,46 @@ def run(
     width: int | None = None,
     threads: int = 1,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Simulate every row of `theta`; the signals by monitor, and whether the final state is finite."""
+    """Simulate every row of `theta`; the signals by monitor, and whether the final state is finite.
+    """
     double = dtype == np.float64
     width = width or default_width(brain, double)
     table = brain.parameters(theta)
     node = {name for name, value in table.items() if value.shape[1] > 1}
     network = lay_out(brain, width, dtype)
-    kernel = kernel_of(brain, network, node, width, double)
-    function = compiled(kernel)
+    kernel = kernel_of(brain, monitors, network, node, width, double)
     groups = [np.arange(s, s + width).clip(max=len(theta) - 1) for s in range(0, len(theta), width)]
 
     def work(lanes: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         return _run_lanes(
-            brain, kernel, network, function, table, lanes, draws, seed, dtype, history
+            brain, monitors, kernel, network, table, lanes, draws, seed, dtype, history
         )
 
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(work, groups)) if threads > 1 else list(map(work, groups))
     signals = {
         monitor.name: np.concatenate([p[0][m] for p in parts])[: len(theta)]
-        for m, monitor in enumerate(brain.monitors)
+        for m, monitor in enumerate(monitors)
     }
     return signals, np.concatenate([p[1] for p in parts])[: len(theta)]
 
 
-def _run_lanes(brain, kernel, network, function, table, lanes, draws, seed, dtype, history):
+def _run_lanes(brain, monitors, kernel, network, table, lanes, draws, seed, dtype, history):
     n, width = brain.connectome.n_regions, kernel.width
     n_state = len(brain.model.state)
 
-    def rows(names, shape):
+    def rows(names):
         full = [np.broadcast_to(table[k].T, (table[k].shape[1], len(draws))) for k in names]
-        values = [v[:, lanes if v.shape[1] > 1 else 0 * lanes] for v in full]
+        values = [v[:, lanes] for v in full]
         return np.array(values, dtype).reshape(-1) if values else np.zeros(width, dtype)
 
-    state = np.repeat(history[:, -1, :, None], width, axis=3 - 1).astype(dtype)
-    monitors, outputs = [], []
-    for monitor, watch in zip(brain.monitors, kernel.watches, strict=True):
+    state = np.repeat(history[:, -1, :, None], width, axis=2).astype(dtype)
+    watched, outputs = [], []
+    for monitor, watch in zip(monitors, kernel.watches, strict=True):
         arrays, output = _monitor_arrays(brain, monitor, watch, n, width, dtype)
-        monitors += arrays
+        watched += arrays
         outputs.append((watch, output))
-    function(
+    compiled(kernel)(
         -(-brain.n_steps // SPAN),
         brain.n_burn_in,
         dtype.type(brain.dt),
@@ -125,14 +119,14 @@ def _run_lanes(brain, kernel, network, function, table, lanes, draws, seed, dtyp
         network.channels(brain, history, width, dtype),
         np.zeros(kernel.channels * network.padded * width, dtype),
         np.zeros(max(1, len(kernel.noise_on)) * n * SPAN * width, dtype),
-        rows(kernel.lane_params, 1),
-        rows(kernel.node_params, n),
+        rows(kernel.lane_params),
+        rows(kernel.node_params),
         brain.connectome.strength.astype(dtype),
         network.weights,
         network.base,
         network.taps,
         network.rows,
-        *monitors,
+        *watched,
     )
     finite = np.isfinite(state).reshape(n_state * n, width).all(axis=0)
     return [_unpack(watch, output, n, width) for watch, output in outputs], finite

@@ -1,4 +1,6 @@
-"""How the connectome lies in memory for the lanes kernel: dense rows, or connections with their delays."""
+"""How the connectome lies in memory for the lanes kernel: dense rows, or connections with their
+delays.
+"""
 
 from dataclasses import dataclass
 
@@ -16,8 +18,8 @@ DENSE_FROM = 0.25
 class Network:
     """Weights and delays in the kernel's order; see `sim.kernel`.
 
-    `taps` are delays in steps plus one, `base` the offset of each source's ring, `rows` where a target's connections begin;
-    for a dense network `rows` holds the padded number of regions.
+    `taps` are delays in steps plus one, `base` the offset of each source's ring, `rows` where a
+    target's connections begin; for a dense network `rows` holds the padded number of regions.
     """
 
     dense: bool

@@ -1,9 +1,11 @@
-"""Counter-based noise: every normal number is a function of (seed, draw, step, node, variable) and of nothing else.
+"""Counter-based noise: every normal number is a function of (seed, draw, step, node, variable) and
+of nothing else.
 
-Threefry4x32-20 (Salmon et al. 2011, doi:10.1145/2063384.2063405) turns the key (draw, seed) and the counter (step // 4,
-node, variable, 0) into four random words, which Box-Muller turns into the normals of four consecutive steps. So a draw gets
-the same noise in any block, lane, thread, worker or retry. The normals are float32 (they are widened in float64 kernels);
-their largest magnitude is about 6.7.
+Threefry4x32-20 (Salmon et al. 2011, doi:10.1145/2063384.2063405) turns the key (draw, seed) and the
+counter (step // 4, node, variable, 0) into four random words, which Box-Muller turns into the
+normals of four consecutive steps. So a draw gets the same noise in any block, lane, thread, worker
+or retry. The normals are float32 (they are widened in float64 kernels); their largest magnitude is
+about 6.7.
 """
 
 from functools import cache
@@ -79,8 +81,8 @@ def threefry(c0, c1, c2, c3, k0, k1, k2, k3):
 def normal_pair(a, b):
     """Two independent float32 normals from two random words (Box-Muller).
 
-    The radius comes from `a`. The angle is one of four quadrants (two bits of `b`, as signs) and a position inside it:
-    (cos t - sin t, cos t + sin t) is √2 times the point at angle t + π/4.
+    The radius comes from `a`. The angle is one of four quadrants (two bits of `b`, as signs) and a
+    position inside it: (cos t - sin t, cos t + sin t) is √2 times the point at angle t + π/4.
     """
     uniform = fma(unsigned_to_float(a), 2.0**-32, 2.0**-33)
     radius = sqrt(-log32(uniform))

@@ -1,11 +1,12 @@
-"""The reference backend: the equations as they are written, one draw and one step at a time, in plain NumPy.
+"""The reference backend: the equations as they are written, one draw and one step at a time, in
+plain NumPy.
 
 It defines what the other backends must compute. Nothing here is fast.
 """
 
 import numpy as np
 
-from hpcvbi.brain.brain import Brain, steps_of
+from hpcvbi.brain.brain import Brain, Monitor, steps_of
 from hpcvbi.observe.bold import LEAST_INFLOW, REST, Bold, Fc, balloon, bold_signal
 from hpcvbi.observe.sampling import Average
 from hpcvbi.sim.network import source_channels
@@ -16,6 +17,7 @@ def run(
     brain: Brain,
     theta: np.ndarray,
     *,
+    monitors: tuple[Monitor, ...],
     seed: int,
     draws: np.ndarray,
     dtype: np.dtype,
@@ -23,13 +25,13 @@ def run(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Simulate every row of `theta`; the signals by monitor, and whether the final state is finite."""
     table = brain.parameters(theta)
-    seen: dict[str, list[np.ndarray]] = {m.name: [] for m in brain.monitors}
+    seen: dict[str, list[np.ndarray]] = {m.name: [] for m in monitors}
     finite = []
     for row, draw in enumerate(draws):
         values = {k: v[min(row, len(v) - 1)].astype(dtype) for k, v in table.items()}
         with np.errstate(all="ignore"):
             trajectory = integrate(brain, values, seed, int(draw), dtype, history.astype(dtype))
-            for monitor in brain.monitors:
+            for monitor in monitors:
                 seen[monitor.name].append(observe(brain, monitor, trajectory))
         finite.append(np.isfinite(trajectory[-1]).all())
     return {name: np.stack(signals) for name, signals in seen.items()}, np.array(finite)

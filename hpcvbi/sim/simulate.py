@@ -16,7 +16,11 @@ import numpy as np
 from hpcvbi.brain.brain import Brain
 from hpcvbi.core.block import Status
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.seeds import derive_seed
+from hpcvbi.observe.bold import Fc
+from hpcvbi.observe.measurement import Recorded
 from hpcvbi.sim import cpu, reference
+from hpcvbi.sim.noise import normals
 
 BACKENDS = {"cpu": cpu.run, "reference": reference.run}
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
@@ -26,8 +30,9 @@ DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 class Simulated:
     """What the monitors saw.
 
-    `signals` maps a monitor's name to (draw, time, region), or (draw, region, region) for functional connectivity;
-    `status` (draw,) says which draws diverged: theirs are the values with NaN or infinity.
+    `signals` maps a monitor's name to (draw, time, region), or (draw, region, region) for
+    functional connectivity; `status` (draw,) says which draws diverged: theirs are the values with
+    NaN or infinity.
     """
 
     signals: dict[str, np.ndarray]
@@ -51,12 +56,15 @@ def simulate(
     ----------
     theta : (draw, param) in the natural units and the order of `brain.space`.
     seed : of the noise; together with a draw's number it determines all of that draw's randomness.
-    draws : (draw,) number of each draw, 0, 1, 2, ... if absent; blocks of one round continue the count.
+    draws : (draw,) number of each draw, 0, 1, 2, ... if absent; blocks of one round continue the
+        count.
     backend : "cpu", or "reference" (plain NumPy, slow, obvious).
     dtype : "float32" or "float64".
-    initial : state at t = 0, (state, region), or past (state, history, region) with t = 0 last, one row per dt; constant
-        at the model's initial values if absent. It should reach back to the longest delay; before it all is zero.
-    options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of the result.
+    initial : state at t = 0, (state, region), or past (state, history, region) with t = 0 last, one
+        row per dt; constant at the model's initial values if absent. It should reach back to the
+        longest delay; before it all channels are zero.
+    options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
+        the result.
 
     Raises
     ------
@@ -70,19 +78,51 @@ def simulate(
     draws = np.arange(len(theta)) if draws is None else np.asarray(draws)
     if len(draws) != len(theta):
         raise ConfigError(f"{len(draws)} draw numbers for {len(theta)} rows of theta")
+    _check_monitors(brain)
     signals, finite = BACKENDS[backend](
         brain,
         theta,
+        monitors=tuple(m for m in brain.monitors if not isinstance(m, Recorded)),
         seed=seed,
         draws=draws,
         dtype=DTYPES[dtype],
         history=_history(brain, initial),
         **options,
     )
+    for monitor in brain.monitors:
+        if isinstance(monitor, Recorded):
+            signals[monitor.name] = _record(brain, monitor, theta, signals[monitor.of], seed, draws)
     for signal in signals.values():
         finite = finite & np.isfinite(signal).all(axis=(1, 2))
     status = np.where(finite, Status.OK, Status.DIVERGED).astype(np.uint8)
     return Simulated(signals, status)
+
+
+def _check_monitors(brain: Brain) -> None:
+    names = [m.name for m in brain.monitors]
+    if len(set(names)) != len(names):
+        raise ConfigError(f"monitors need distinct names, got {names}")
+    sampled = {m.name for m in brain.monitors if not isinstance(m, Fc | Recorded)}
+    for monitor in brain.monitors:
+        if isinstance(monitor, Fc | Recorded) and monitor.of not in sampled:
+            raise ConfigError(
+                f"monitor {monitor.name} is of {monitor.of!r}; it must be one of {sorted(sampled)}"
+            )
+
+
+def _record(
+    brain: Brain,
+    monitor: Recorded,
+    theta: np.ndarray,
+    signal: np.ndarray,
+    seed: int,
+    draws: np.ndarray,
+) -> np.ndarray:
+    _, time, n = signal.shape
+    own_seed = derive_seed("measurement", monitor.name, seed)
+    noise = np.stack([normals(own_seed, int(draw), time, n)[:, 0] for draw in draws])
+    scale = brain.parameters(theta)[monitor.noise_scale.name]
+    return monitor.add_noise(signal, scale, noise)
 
 
 def _history(brain: Brain, initial: np.ndarray | None) -> np.ndarray:

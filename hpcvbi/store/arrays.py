@@ -57,7 +57,7 @@ def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
         return cached[1]
     try:
         value = load()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # zarr raises various errors on damaged metadata
         raise _damaged(folder, error) from error
     with _guard:
         while len(_opened) >= _CACHE_SIZE:

@@ -111,12 +111,14 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if exclusive:
-            os.link(temporary, path)
-        else:
+        if not exclusive:
             os.replace(temporary, path)
-    finally:
+            return
+        os.link(temporary, path)
+        temporary.unlink()
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def _private(path: str, flags: int) -> int:

@@ -5,9 +5,10 @@ silently. Text is variable-length UTF-8, the one text type with a Zarr v3 specif
 no time stamps: the same content gives the same bytes.
 """
 
+import contextlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,12 @@ def draws_per_chunk(block: int, bytes_per_draw: int) -> int:
 def consolidate(zarr_root: Path, attrs: Mapping[str, Any]) -> None:
     """Gather all metadata in the root's zarr.json: xarray opens with one read and no warning."""
     found: dict[str, Any] = {}
-    for chain in _groups(zarr_root):
-        found[chain.name] = _metadata(chain)
-        for group in _groups(chain):
-            found[f"{chain.name}/{group.name}"] = _metadata(group)
-            for array in _groups(group):
-                found[f"{chain.name}/{group.name}/{array.name}"] = _metadata(array)
+    for chain in sorted(p for p in zarr_root.iterdir() if p.is_dir()):
+        found[chain.name] = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
+        for group, about in _nodes(chain):
+            found[f"{chain.name}/{group.name}"] = about
+            for array, its in _nodes(group):
+                found[f"{chain.name}/{group.name}/{array.name}"] = its
     body = {
         "attributes": dict(attrs),
         "zarr_format": 3,
@@ -111,12 +112,11 @@ def consolidate(zarr_root: Path, attrs: Mapping[str, Any]) -> None:
     write_durably(zarr_root / "zarr.json", json.dumps(body).encode())
 
 
-def _groups(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if (p / "zarr.json").is_file())
-
-
-def _metadata(node: Path) -> Any:
-    return json.loads((node / "zarr.json").read_bytes())
+def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:
+    """Groups or arrays in a folder and their metadata, without those under construction."""
+    for path in sorted(folder.glob("*/zarr.json")):
+        with contextlib.suppress(OSError, ValueError):
+            yield path.parent, json.loads(path.read_bytes())
 
 
 def _group(

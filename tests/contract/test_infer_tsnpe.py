@@ -1,4 +1,4 @@
-"""What every caller may rely on: determinism, round trips, masks, the proposal's region, no side effects."""
+"""What callers may rely on: determinism, round trips, masks, the region, no side effects."""
 
 import hashlib
 import json

@@ -1,8 +1,9 @@
-"""exp and log on lanes, with polynomials of our own so that every width and machine computes the same bits.
+"""exp and log on lanes, with polynomials of our own so that every width and machine computes the
+same bits.
 
 Argument reduction and a polynomial: exp(x) = 2^n exp(r), |r| <= ln 2 / 2; log(2^e m) = e ln 2 + log(m), m in [√½, √2). The
-float32 polynomials interpolate at Chebyshev nodes; the float64 ones are Taylor series. Largest relative errors: float32 2e-7,
-float64 5e-16 (tests/contract/test_lanes.py).
+float32 polynomials interpolate at Chebyshev nodes; the float64 ones are Taylor series. Largest
+relative errors: float32 2e-7, float64 5e-16 (tests/contract/test_lanes.py).
 """
 
 import math

@@ -1,8 +1,9 @@
 """A numba type for `n` numbers in one SIMD register: Vector(float32, 16) is LLVM's <16 x float>.
 
-Compiled functions use it with ordinary operators. A scalar operand is cast to the element type and broadcast, so that
-a float32 kernel never widens to float64 by way of a literal. Nothing here reassociates or contracts: what is written is what
-is computed, in every lane alike, for every width.
+Compiled functions use it with ordinary operators. A scalar operand is cast to the element type and
+broadcast, so that a float32 kernel never widens to float64 by way of a literal. Nothing here
+reassociates or contracts: what is written is what is computed, in every lane alike, for every
+width.
 """
 
 import operator
