@@ -1,7 +1,8 @@
-"""The brain network model of one person: everything `simulate` needs to know, frozen and checked."""
+"""The brain network model of one person: all that `simulate` needs to know, frozen and checked."""
 
 import difflib
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -68,8 +69,8 @@ class Brain:
             raise ConfigError(f"scheme must be euler or heun, got {self.scheme!r}")
         if not 0 < self.dt <= self.model.time_constant:
             raise ConfigError(
-                f"dt = {self.dt:g} ms must be positive and not exceed the shortest time constant of "
-                f"{self.model.name}, {self.model.time_constant:g} ms"
+                f"dt = {self.dt:g} ms must be positive and not exceed the shortest time constant "
+                f"of {self.model.name}, {self.model.time_constant:g} ms"
             )
         channels = self.coupling.n_channels(len(self.model.sends))
         if channels != len(self.model.inputs):
@@ -79,8 +80,11 @@ class Brain:
             )
         if self.noise and (unknown := set(self.noise.on) - set(self.model.state_names)):
             raise ConfigError(f"noise on {sorted(unknown)}: {self.model.name} has no such variable")
+        if self.noise and len(set(self.noise.on)) != len(self.noise.on):
+            raise ConfigError(f"noise on {list(self.noise.on)}: name each variable once")
         for name, time in (("duration", self.duration), ("burn_in", self.burn_in)):
             steps_of(time, self.dt, name)
+        self.connectome.delays(self.speed, self.dt, self.rounding)
         for monitor in self.monitors:
             monitor.check(self.model.state_names, self.dt, self.duration)
         self._check_parameters()
@@ -145,7 +149,7 @@ class Brain:
 
 def steps_of(time: float, dt: float, name: str) -> int:
     """Number of steps of `dt` in `time` [ms]; ConfigError unless it is whole."""
-    steps = round(time / dt)
-    if time < 0 or abs(steps * dt - time) > 1e-6 * dt:
+    steps = round(time / dt) if math.isfinite(time) else -1
+    if steps < 0 or abs(steps * dt - time) > 1e-6 * dt:
         raise ConfigError(f"{name} = {time:g} ms must be a whole multiple of dt = {dt:g} ms")
     return steps

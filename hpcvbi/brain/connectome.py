@@ -108,6 +108,8 @@ class Connectome:
         `floor` never lets a signal arrive late by rounding; `round` (half to even) is the rule of
         The Virtual Brain.
         """
+        if rounding not in ("floor", "round"):
+            raise ConfigError(f"rounding must be floor or round, got {rounding!r}")
         if speed is None:
             return np.zeros(self.weights.shape, np.int64)
         if not speed > 0:

@@ -65,8 +65,8 @@ class Model:
         written = tuple(inspect.signature(self.dfun).parameters)
         if declared != written:
             raise ConfigError(
-                f"model {self.name}: dfun({', '.join(written)}) must take state, inputs and parameters "
-                f"in the declared order ({', '.join(declared)})"
+                f"model {self.name}: dfun({', '.join(written)}) must take state, inputs and "
+                f"parameters in the declared order ({', '.join(declared)})"
             )
         if unknown := set(self.sends) - set(self.state_names):
             raise ConfigError(

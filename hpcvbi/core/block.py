@@ -1,4 +1,4 @@
-"""The block: contiguous draws that are one task, one Zarr shard, one retry and one row of progress."""
+"""The block: contiguous draws; one task, one Zarr shard, one retry and one row of progress."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum

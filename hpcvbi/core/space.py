@@ -111,7 +111,7 @@ class Space:
         return total
 
     def check(self, theta: np.ndarray) -> None:
-        """Raise ConfigError unless every draw is finite, inside the bounds and of the right width."""
+        """Raise ConfigError unless draws are finite, inside the bounds and of the right width."""
         theta = np.asarray(theta, float)
         if theta.ndim != 2 or theta.shape[1] != len(self.params):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Neural mass models, one file each: equations, one scalar right-hand side, parameters with units."""
+"""Neural mass models, one file each: equations, scalar right-hand side, parameters with units."""
 
 from hpcvbi.brain.model import Model
 from hpcvbi.models.reduced_wong_wang import reduced_wong_wang

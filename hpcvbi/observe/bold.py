@@ -3,7 +3,8 @@
     s' = ε z − κ s − γ (f − 1)                            s  vasodilatory signal
     f' = s                                                f  blood inflow
     v' = (f − v^(1/α)) / τ                                v  blood volume
-    q' = (f E(f)/ρ − v^(1/α − 1) q) / τ                   q  deoxyhaemoglobin,  E(f) = 1 − (1 − ρ)^(1/f)
+    q' = (f E(f)/ρ − v^(1/α − 1) q) / τ                   q  deoxyhaemoglobin
+    E(f) = 1 − (1 − ρ)^(1/f)                              E  oxygen extraction
     y  = V0 [k1 (1 − q) + k2 (1 − q/v) + k3 (1 − v)]      y  BOLD signal change
 
 Time is in seconds inside these equations, as the constants are. Friston et al. (2003)
@@ -22,7 +23,7 @@ from hpcvbi.observe.timing import check_of, check_period
 
 @dataclass(frozen=True)
 class Hemodynamics:
-    """Constants of the Balloon-Windkessel model [s, 1/s or dimensionless] and of the BOLD signal."""
+    """Constants of the Balloon-Windkessel model [s, 1/s or 1] and of the BOLD signal."""
 
     kappa: float
     gamma: float

@@ -1,5 +1,7 @@
 """Checks that a monitor's period fits the integration step and the duration."""
 
+import math
+
 from hpcvbi.core.errors import ConfigError
 
 
@@ -14,7 +16,7 @@ def check_period(name: str, period: float, dt: float, duration: float) -> None:
     ms).
     """
     for what, whole, part in (("period", period, dt), ("duration", duration, period)):
-        ratio = whole / part if part > 0 else 0.0
+        ratio = whole / part if part > 0 and math.isfinite(whole) else 0.0
         if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6:
             raise ConfigError(
                 f"monitor {name}: {what} {whole:g} ms must be a whole multiple of {part:g} ms"

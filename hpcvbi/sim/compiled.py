@@ -45,7 +45,7 @@ def bind(function: Callable) -> Callable:
 
 
 def cache_folder() -> Path:
-    """Folder of the generated sources and their machine code: NUMBA_CACHE_DIR, or the user's cache."""
+    """Folder of generated sources and their machine code: NUMBA_CACHE_DIR, or the user's cache."""
     if configured := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(configured) / "hpcvbi"
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -26,7 +26,7 @@ def watches_of(monitors: tuple[Monitor, ...]) -> tuple[Watch, ...]:
     watches = []
     for monitor in monitors:
         of: str = monitor.of  # type: ignore[attr-defined]
-        watches.append(Watch(KINDS[type(monitor)], position.get(of, of)))
+        watches.append(Watch(KINDS[type(monitor)], position[of] if isinstance(monitor, Fc) else of))
     return tuple(watches)
 
 
@@ -69,8 +69,7 @@ def run(
     width: int | None = None,
     threads: int = 1,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Simulate every row of `theta`; the signals by monitor, and whether the final state is finite.
-    """
+    """Simulate every row of `theta`: signals by monitor, and whether the final state is finite."""
     double = dtype == np.float64
     width = width or default_width(brain, double)
     table = brain.parameters(theta)

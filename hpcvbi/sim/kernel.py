@@ -2,16 +2,19 @@
 
 The kernel advances `width` draws side by side. Its arrays are flat; the lane is the fastest index:
 
-    X  state      [variable, node, lane]          P  parameters equal in all regions   [parameter, lane]
-    H  channels   [channel, node, slot, lane]     Q  parameters that differ            [parameter, node, lane]
-    C  totals     [channel, node, lane]           Z  normals of four steps             [noise, node, 4, lane]
+    X  state                               [variable, node, lane]
+    H  channels                            [channel, node, slot, lane]
+    C  totals                              [channel, node, lane]
+    P  parameters equal in all regions     [parameter, lane]
+    Q  parameters that differ              [parameter, node, lane]
+    Z  normals of four steps               [noise, node, 4, lane]
 
-Two shapes of the same loop. Where every delay spans at least `SPAN - 1` steps, a node takes SPAN = 4 steps per visit, its
-state and noise in registers; channels lie in a ring whose first slots are repeated behind its end,
-so that any four consecutive slots are contiguous. Otherwise all nodes take one step at a time;
-without delays the totals are a dense product, computed for several target regions at once so that
-each loaded source is used several times. The value of a channel at time t lies in slot (t - 1) mod
-ring.
+Two shapes of the same loop. Where every delay spans at least `SPAN - 1` steps, a node takes
+SPAN = 4 steps per visit, its state and noise in registers; channels lie in a ring whose first slots
+are repeated behind its end, so that any four consecutive slots are contiguous. Otherwise all nodes
+take one step at a time; without delays the totals are a dense product, computed for several target
+regions at once so that each loaded source is used several times. The value of a channel at time t
+lies in slot (t - 1) mod ring.
 """
 
 from dataclasses import dataclass
@@ -56,5 +59,5 @@ class Kernel:
 
     @property
     def targets(self) -> int:
-        """Regions whose totals are computed together: as many as keep the multiply-add units busy."""
+        """Regions whose totals are computed together: enough to keep multiply-add units busy."""
         return 8 if self.width * (8 if self.double else 4) <= 64 else 4

@@ -23,7 +23,7 @@ def run(
     dtype: np.dtype,
     history: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Simulate every row of `theta`; the signals by monitor, and whether the final state is finite."""
+    """Simulate every row of `theta`: signals by monitor, and whether the final state is finite."""
     table = brain.parameters(theta)
     seen: dict[str, list[np.ndarray]] = {m.name: [] for m in monitors}
     finite = []

@@ -68,7 +68,8 @@ def simulate(
 
     Raises
     ------
-    ConfigError : parameters outside their bounds, an unknown backend or shapes that do not fit.
+    ConfigError : parameters outside their bounds, an unknown backend, shapes that do not fit, or
+        draw numbers and seeds that are no counts.
     """
     if backend not in BACKENDS:
         raise ConfigError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
@@ -76,8 +77,7 @@ def simulate(
         raise ConfigError(f"dtype must be float32 or float64, got {dtype!r}")
     theta = np.asarray(theta, float)
     draws = np.arange(len(theta)) if draws is None else np.asarray(draws)
-    if len(draws) != len(theta):
-        raise ConfigError(f"{len(draws)} draw numbers for {len(theta)} rows of theta")
+    _check_draws(theta, draws, seed)
     _check_monitors(brain)
     signals, finite = BACKENDS[backend](
         brain,
@@ -98,6 +98,17 @@ def simulate(
     return Simulated(signals, status)
 
 
+def _check_draws(theta: np.ndarray, draws: np.ndarray, seed: int) -> None:
+    if len(theta) == 0:
+        raise ConfigError("theta has no rows: nothing to simulate")
+    if len(draws) != len(theta):
+        raise ConfigError(f"{len(draws)} draw numbers for {len(theta)} rows of theta")
+    if not np.issubdtype(draws.dtype, np.integer) or draws.min() < 0:
+        raise ConfigError("draw numbers must be integers from 0")
+    if not 0 <= seed < 2**64:
+        raise ConfigError(f"seed must be an integer from 0 to 2^64 - 1, got {seed}")
+
+
 def _check_monitors(brain: Brain) -> None:
     names = [m.name for m in brain.monitors]
     if len(set(names)) != len(names):
@@ -107,6 +118,11 @@ def _check_monitors(brain: Brain) -> None:
         if isinstance(monitor, Fc | Recorded) and monitor.of not in sampled:
             raise ConfigError(
                 f"monitor {monitor.name} is of {monitor.of!r}; it must be one of {sorted(sampled)}"
+            )
+        if isinstance(monitor, Recorded) and len(monitor.ratio) != brain.connectome.n_regions:
+            raise ConfigError(
+                f"monitor {monitor.name}: {len(monitor.ratio)} ratios for "
+                f"{brain.connectome.n_regions} regions"
             )
 
 

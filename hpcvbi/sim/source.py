@@ -187,7 +187,7 @@ class Writer:
         return names
 
     def keep_channels(self, s: int, span: int, spaces: int) -> None:
-        """Write the channels of node i after step t + s to the ring, and to its repeated beginning."""
+        """Write the channels of node i after step t + s to the ring and its repeated beginning."""
         for c, name in enumerate(self.sent_channels(spaces)):
             at = f"(({c} * nodes + i) * (ring + {span - 1})"
             self.add(f"store(H, {at} + slot + {s}) * W, {name})", spaces)

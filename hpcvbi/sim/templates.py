@@ -4,7 +4,10 @@ HEAD = """\
 W = {width}
 
 
-def run(quads, burn_in, dt, nodes, ring, key, X, H, C, Z, P, Q, strength, weights, base, taps, rows, {watched}):
+def run(
+    quads, burn_in, dt, nodes, ring, key, X, H, C, Z, P, Q, strength, weights, base, taps, rows,
+    {watched}
+):
     k0, k1 = load(key, 0, W), load(key, W, W)
     k2, k3 = load(key, 2 * W, W), load(key, 3 * W, W)
     zero = k0 ^ k0

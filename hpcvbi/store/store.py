@@ -129,6 +129,14 @@ class Store:
         """Events of one kind (all by default) in the order they were appended."""
         return [r for r in self._marks.events if kind in (None, r["kind"])]
 
+    def outputs(self, chain: str, round: str) -> tuple[str, ...]:
+        """Names of the arrays that every block of a prepared round writes, `status` among them."""
+        return arrays.outputs_of(self._group(chain, round))
+
+    def rounds(self, chain: str) -> list[str]:
+        """Names of the prepared rounds of a chain."""
+        return sorted(round for name, round in self._marks.rounds if name == chain)
+
     def done_blocks(self, verify: Verify = "size") -> set[BlockKey]:
         """Blocks whose marks hold, and their rounds' marks too: (chain, round, index)."""
         marks = self._marks

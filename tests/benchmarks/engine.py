@@ -1,8 +1,10 @@
-"""Throughput of the engine: node-steps per CPU second and core, printed as a table and written to build/bench/engine.json.
+"""Throughput of the engine in node-steps per CPU second and core: a table, and a file.
 
-A node-step is one region advanced by one step: coupling, noise, right-hand side and history. Network: 84 regions, half of the
-pairs connected, log-normal weights, tract lengths 10 to 180 mm, 5 mm/ms where there are delays. The plain loop is what one
-would write first with numba: one simulation at a time in float64, np.random.normal, no SIMD lanes.
+A node-step is one region advanced by one step: coupling, noise, right-hand side and history. The
+network has 84 regions, half of the pairs connected, log-normal weights, tract lengths of 10 to
+180 mm, and 5 mm/ms where there are delays. The plain loop is what one would write first with numba:
+one simulation at a time in float64, np.random.normal, no SIMD lanes. The numbers also go to
+build/bench/engine.json.
 
     python tests/benchmarks/engine.py [--quick]
 """
@@ -101,6 +103,9 @@ def _plain_loop(brain: Brain):
     difference = brain.coupling.name == "difference"
     args = [f"state[{v}, i]" for v in range(n_state)] + [f"total[{c}]" for c in range(n_sent)]
     args += [f"params[{p}, i]" for p in range(len(brain.model.param_names))]
+    euler = "; ".join(
+        f"after[{v}, i] = state[{v}, i] + {brain.dt} * d[{v}]" for v in range(n_state)
+    )
     text = f"""
 def run(state, ring, weights, delays, params, on, steps, gain, kick):
     n, length = state.shape[1], ring.shape[1]
@@ -116,7 +121,7 @@ def run(state, ring, weights, delays, params, on, steps, gain, kick):
                         past = ring[c, (t - delays[i, j]) % length, j]
                         total[c] += gain * weights[i, j] * (past{" - state[c, i]" * difference})
             d = dfun({", ".join(args)})
-            {"; ".join(f"after[{v}, i] = state[{v}, i] + {brain.dt} * d[{v}]" for v in range(n_state))}
+            {euler}
             for v in on:
                 after[v, i] += kick * np.random.normal()
         state[:] = after

@@ -58,7 +58,7 @@ def run(folder: Path) -> None:
 
 
 def run_replacing(folder: Path) -> None:
-    """The same, after a posterior of other content but equal size, and a round of other layout."""
+    """The same, after a posterior of other content and a round of another layout."""
     with Driver.create(folder, STUDY, SHA) as store:
         store.put("a", "posterior", [Variable("G", ("chain", "draw"), np.zeros((1, 6)))])
         store.prepare("a", "round_000", theta(), PARAMS, OUTPUTS, 2 * SIZE)
@@ -206,7 +206,7 @@ def test_no_crash_point_while_replacing_leaves_a_lie(tmp_path: Path) -> None:
 
 
 def test_the_sweep_sees_a_mark_that_precedes_its_data(tmp_path: Path) -> None:
-    total = swept("marking_first", tmp_path, stride=3)
+    total = swept("marking_first", tmp_path, stride=5)
     assert total["lies"] > 0, total
     assert (total["failed"], total["different"]) == (0, 0), total
 

@@ -19,7 +19,7 @@ import pytest
 from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import StoreBusy, StoreError
 from hpcvbi.core.space import Param
-from hpcvbi.store import Driver, Output, Store, Variable
+from hpcvbi.store import Driver, Output, Store, Variable, driver
 from hpcvbi.store.lock import DriverLock, read_owner
 
 STUDY, SHA = {"seed": 1}, "d" * 64
@@ -211,6 +211,27 @@ def test_a_damaged_data_set_is_written_again(
     assert Store.open(folder).done_puts("full") == set()
     run(folder)
     assert snapshot(folder) == want
+
+
+def test_a_replacement_that_never_got_its_mark_is_not_taken_for_the_old_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = np.random.default_rng(0).random((2, 64))
+    sizes = []
+
+    def write_and_fail(root: Path, files: dict[str, bytes]) -> None:
+        sizes.extend(len(data) for name, data in files.items() if name.startswith("a/x/"))
+        write_files(root, files)
+        raise OSError(errno.ENOSPC, "full")
+
+    with Driver.open(folder) as store:
+        digests = store.put("a", "x", [Variable("G", ("chain", "draw"), draws)])
+        write_files = driver._write_files
+        monkeypatch.setattr(driver, "_write_files", write_and_fail)
+        with pytest.raises(StoreError, match="full"):
+            store.put("a", "x", [Variable("G", ("chain", "draw"), draws[::-1])])
+    assert sorted(sizes) == sorted(size for size, _ in digests.values())
+    assert ("a", "x") not in Store.open(folder).done_puts("size")
 
 
 def test_unmarked_files_are_never_trusted(folder: Path) -> None:

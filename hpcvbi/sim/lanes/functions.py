@@ -1,9 +1,10 @@
 """exp and log on lanes, with polynomials of our own so that every width and machine computes the
 same bits.
 
-Argument reduction and a polynomial: exp(x) = 2^n exp(r), |r| <= ln 2 / 2; log(2^e m) = e ln 2 + log(m), m in [√½, √2). The
-float32 polynomials interpolate at Chebyshev nodes; the float64 ones are Taylor series. Largest
-relative errors: float32 2e-7, float64 5e-16 (tests/contract/test_lanes.py).
+Argument reduction and a polynomial: exp(x) = 2^n exp(r) with |r| <= ln 2 / 2, and
+log(2^e m) = e ln 2 + log(m) with m in [√½, √2). The float32 polynomials interpolate at Chebyshev
+nodes; the float64 ones are Taylor series. Largest relative errors: float32 2e-7, float64 5e-16
+(tests/contract/test_lanes.py).
 """
 
 import math
@@ -62,7 +63,7 @@ def exp64(x):
 
 @inline
 def log32(x):
-    """Natural logarithm of positive normal float32 lanes; NaN for the others."""
+    """Natural logarithm of positive normal float32 lanes; NaN for zero, NaN and below zero."""
     bits = as_bits(x) - SQRT_HALF_BITS_32
     e = to_float(bits >> np.int32(23))
     f = from_bits((bits & MANTISSA_32) + SQRT_HALF_BITS_32) - 1.0
@@ -78,7 +79,7 @@ def log32(x):
 
 @inline
 def log64(x):
-    """Natural logarithm of positive normal float64 lanes, 2 atanh(f / (2 + f)); NaN for the others."""
+    """Natural logarithm of float64 lanes by 2 atanh(f / (2 + f)), on the domain of `log32`."""
     bits = as_bits(x) - SQRT_HALF_BITS_64
     e = to_float(bits >> np.int64(52))
     f = from_bits((bits & MANTISSA_64) + SQRT_HALF_BITS_64) - 1.0

@@ -275,7 +275,7 @@ def _address(context, builder, signature, args, kind):
 
 @intrinsic(prefer_literal=True)
 def load(typing, array, index, n):
-    """`n` consecutive elements of a flat array from `index`; the caller answers for the bounds."""
+    """`n` consecutive elements of a flat array from `index`; bounds are up to the caller."""
     kind = Vector(array.dtype, n.literal_value)
 
     def generate(context, builder, signature, args):
@@ -289,7 +289,7 @@ def load(typing, array, index, n):
 
 @intrinsic
 def store(typing, array, index, value):
-    """Write the lanes of `value` to a flat array from `index`; the caller answers for the bounds."""
+    """Write the lanes of `value` to a flat array from `index`; bounds are up to the caller."""
 
     def generate(context, builder, signature, args):
         pointer, alignment = _address(context, builder, signature, args, value)

@@ -1,0 +1,16 @@
+"""Read this first: how a study runs. One generator per person, one loop over all of them.
+
+    chain      a person's inference, told as one story: what it waits for, it yields
+    loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    record     what is written about a person, as named data with units
+
+Nothing finished is ever lost or done twice: what the store holds is not simulated, learned or judged
+again, and what a resumed run computes depends on the study alone, never on when or where.
+"""
+
+from hpcvbi.campaign.chain import Subject, subjects_of
+from hpcvbi.campaign.conduct import conduct
+from hpcvbi.campaign.loop import Progress
+from hpcvbi.campaign.plan import Plan, plan
+
+__all__ = ["Plan", "Progress", "Subject", "conduct", "plan", "subjects_of"]

@@ -1,0 +1,174 @@
+"""A person's inference, told as one story. What the chain waits for, it yields."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from hpcvbi.brain.brain import Brain
+from hpcvbi.campaign import record
+from hpcvbi.cohort import Person
+from hpcvbi.config import Study, brain_of, context_of, reliability_of
+from hpcvbi.core.block import Status
+from hpcvbi.core.seeds import derive_seed
+from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
+from hpcvbi.features import Measured, measure
+from hpcvbi.infer import ALGORITHMS, Algorithm
+from hpcvbi.store import Driver
+
+POSTERIOR_DRAWS = 1000
+TWIN_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """A wish: these draws (draw, param), as a round. In the background nobody waits for it yet."""
+
+    round: str
+    theta: np.ndarray
+    keep: tuple[str, ...] = ()
+    background: bool = False
+
+
+@dataclass(frozen=True)
+class Learn:
+    """A wish: the result of a function that may take seconds."""
+
+    label: str
+    function: Callable[[], Any]
+
+
+Chain = Generator[Simulate | Learn, Any, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A person with what is derived from their data: brain, recorded features, all people's FC."""
+
+    person: Person
+    brain: Brain
+    recorded: Measured
+    reliability: np.ndarray
+    cohort_fc: np.ndarray
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The person's identifier."""
+        return self.person.id
+
+
+def infer(study: Study, subject: Subject, store: Driver) -> Chain:
+    """Infer one person: rounds of simulating and learning, then the judgement."""
+    name, space, labels = subject.name, subject.brain.space, subject.brain.connectome.labels
+    names = study.features.names
+    if (name, "evaluation") in store.done_puts():
+        return
+    seed = partial(derive_seed, study.seed, name)
+    store.put(name, "connectome", *record.connectome(subject.brain.connectome))
+    observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
+    store.put(name, "observed_data", *observed)
+    kept = ("fc", "fc_model")
+
+    grid = _grid(study, subject)
+    yield Simulate("grid", grid, kept, background=True)
+
+    algorithm: Algorithm = ALGORITHMS[study.inference.algorithm](**study.inference.as_settings())
+    state = algorithm.init(len(space), subject.recorded.features[0])
+    u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
+    for number in range(algorithm.rounds):
+        data = yield Simulate(f"round_{number:03d}", space.from_unit(u), study.keep)
+        group = f"inference_{number:03d}"
+        if (name, group) in store.done_puts():
+            state = algorithm.from_arrays(store.get(name, group)[0])
+        else:
+            x = np.where((data["status"] == Status.OK)[:, None], data["features"], np.nan)
+            update = partial(algorithm.update, state, space.to_unit(data["theta"]), x)
+            state, info = yield Learn(group, partial(update, seed("update", number)))
+            store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())
+        if not algorithm.done(state):
+            propose = partial(algorithm.propose, state, algorithm.draws)
+            u = yield Learn(f"propose_{number + 1:03d}", partial(propose, seed("propose", number + 1)))
+
+    sample = partial(algorithm.posterior, state)
+    u = yield Learn(
+        "posterior",
+        partial(sample, subject.recorded.features[0], POSTERIOR_DRAWS, seed("posterior")),
+    )
+    store.put(name, "posterior", *record.posterior(space.from_unit(u), space))
+    some = space.from_unit(u[: study.yardsticks.predictive])
+    predicted = yield Simulate("predictive", some, kept)
+    store.put(
+        name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels)
+    )
+
+    simulated = yield Simulate("grid", grid, kept)
+    column = space.names.index(study.yardsticks.grid.over)
+    recorded_fc = subject.recorded.fc[0]
+    best = best_grid_point(simulated["theta"][:, column], simulated["fc_model"], recorded_fc)
+    fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
+    fresh = yield Simulate("grid_fresh", fresh_theta, kept)
+
+    whole = predicted["status"] == Status.OK
+    twins = yield Learn("twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins")))
+    statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
+    status = np.concatenate(statuses)
+    numbers, words = judge(
+        Evidence(
+            u=u,
+            theta=space.from_unit(u),
+            twins_u=twins,
+            twins_truth=space.to_unit(predicted["theta"][whole]),
+            feature_names=names,
+            recorded_features=subject.recorded.features[0],
+            predicted_features=predicted["features"],
+            cohort_fc=subject.cohort_fc,
+            person=subject.index,
+            weights=subject.brain.connectome.weights,
+            reliability=subject.reliability,
+            predicted_model_fc=predicted["fc_model"],
+            predicted_fc=predicted["fc"],
+            grid_best=best,
+            fresh_model_fc=fresh["fc_model"],
+            fresh_fc=fresh["fc"],
+            draws=len(status),
+            diverged=int((status == Status.DIVERGED).sum()),
+        )
+    )
+    store.put(name, "evaluation", *record.evaluation(numbers, space, names), {"verdict": words})
+
+
+def _grid_point(study: Study, subject: Subject, value: float) -> np.ndarray:
+    """Return one draw (1, param): the grid's parameter at `value`, the others at their prior median."""
+    space = subject.brain.space
+    theta = space.from_unit(np.full((1, len(space)), 0.5))
+    fixed = {**study.yardsticks.grid.at, study.yardsticks.grid.over: value}
+    for name, number in fixed.items():
+        theta[0, space.names.index(name)] = number
+    return theta
+
+
+def _grid(study: Study, subject: Subject) -> np.ndarray:
+    """Draws of the plain grid: evenly spaced values, each with several noise seeds."""
+    space, grid = subject.brain.space, study.yardsticks.grid
+    prior = space.params[space.names.index(grid.over)].prior
+    assert prior is not None
+    values = prior.quantile(np.linspace(0.0, 1.0, grid.points))
+    points = [_grid_point(study, subject, float(value)) for value in values]
+    return np.repeat(np.concatenate(points), grid.draws, axis=0)
+
+
+def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
+    """Declare every person's brain and measure every recording; raises before anything is spent."""
+    brains = [brain_of(study, person) for person in people]
+    recorded = [
+        measure(study.features.names, person.bold[None], context_of(study, person))
+        for person in people
+    ]
+    cohort_fc = np.concatenate([measured.fc for measured in recorded])
+    return [
+        Subject(person, brain, measured, reliability_of(study, person), cohort_fc, index)
+        for index, (person, brain, measured) in enumerate(zip(people, brains, recorded, strict=True))
+    ]

@@ -1,0 +1,36 @@
+"""Opens the store of a study, stamps the run, and drives it to its end."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from hpcvbi.campaign.loop import Progress, run
+from hpcvbi.campaign.stamp import stamp
+from hpcvbi.cluster import Executor, local_executor
+from hpcvbi.cohort import Person
+from hpcvbi.config import Study, check, identity
+from hpcvbi.store import Driver
+
+
+def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> int:
+    """Run or resume a study; return how many blocks were computed.
+
+    Raises
+    ------
+    ConfigError, DataError : what cannot run, before anything is spent.
+    StoreMismatch : the output folder holds another study.
+    StoreBusy : another driver is at work there.
+    """
+    check(study, people)
+    folder = str(Path(study.output).resolve())
+    manifest, sha256 = identity(study, people)
+    with Driver.create(folder, manifest, sha256) as store:
+        store.append("run started", **stamp())
+        blocks = run(study, people, store, starter(study, folder), progress)
+        store.append("run finished", blocks=blocks, time=stamp()["time"])
+        return blocks
+
+
+def starter(study: Study, folder: str) -> Callable[[], Executor]:
+    """Return what starts the study's workers."""
+    return partial(local_executor, folder, study.cluster.workers)

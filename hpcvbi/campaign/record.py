@@ -1,0 +1,113 @@
+"""What a campaign writes about a person, as named data with units; ArviZ's names where it has them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hpcvbi.brain.connectome import Connectome
+from hpcvbi.core.space import Space
+from hpcvbi.evaluate.judge import EVALUATION
+from hpcvbi.features import FEATURES
+from hpcvbi.store import Output, Variable
+
+Dataset = tuple[list[Variable], list[Variable]]
+"""Variables and coordinates, as `Driver.put` takes them."""
+
+
+def pair_labels(labels: tuple[str, ...]) -> list[str]:
+    """Name every pair of the upper triangle, row by row."""
+    return [f"{a}~{b}" for i, a in enumerate(labels) for b in labels[i + 1 :]]
+
+
+def features_coordinate(names: tuple[str, ...]) -> Variable:
+    """Name the columns of `features`."""
+    return Variable("feature", ("feature",), np.array(names))
+
+
+def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
+    """Name the columns of `fc`."""
+    return Variable("pair", ("pair",), np.array(pair_labels(labels)))
+
+
+def outputs(
+    keep: tuple[str, ...], features: tuple[str, ...], labels: tuple[str, ...], times_s: np.ndarray
+) -> tuple[Output, ...]:
+    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model and bold."""
+    pairs = pairs_coordinate(labels)
+    region = Variable("region", ("region",), np.array(labels))
+    time = Variable("time", ("time",), times_s, units="s")
+    known = {
+        "fc": Output("fc", ("draw", "pair"), (pairs,), doc="functional connectivity"),
+        "fc_model": Output("fc_model", ("draw", "pair"), (pairs,), doc="without measurement noise"),
+        "bold": Output("bold", ("draw", "time", "region"), (time, region), doc="BOLD signal change"),
+    }
+    always = Output(
+        "features", ("draw", "feature"), (features_coordinate(features),), dtype="float64"
+    )
+    return (always, *(known[name] for name in known if name in keep))
+
+
+def connectome(brain_connectome: Connectome) -> Dataset:
+    """Weights and lengths as simulated."""
+    labels = np.array(brain_connectome.labels)
+    coords = [Variable("to", ("to",), labels), Variable("from", ("from",), labels)]
+    weights = Variable("weights", ("to", "from"), brain_connectome.weights)
+    lengths = Variable("lengths", ("to", "from"), brain_connectome.lengths, units="mm")
+    return [weights, lengths], coords
+
+
+def observed(
+    features: np.ndarray, fc: np.ndarray, names: tuple[str, ...], labels: tuple[str, ...]
+) -> Dataset:
+    """Features and FC of the recording."""
+    variables = [
+        Variable("features", ("feature",), features),
+        Variable("fc", ("pair",), fc, doc="functional connectivity of the recording"),
+    ]
+    return variables, [features_coordinate(names), pairs_coordinate(labels)]
+
+
+def posterior(theta: np.ndarray, space: Space) -> Dataset:
+    """Posterior samples, one variable (chain, draw) per parameter."""
+    variables = [
+        Variable(p.name, ("chain", "draw"), theta[None, :, column], units=p.unit, doc=p.doc)
+        for column, p in enumerate(space.params)
+    ]
+    return variables, []
+
+
+def posterior_predictive(
+    arrays: Mapping[str, np.ndarray], names: tuple[str, ...], labels: tuple[str, ...]
+) -> Dataset:
+    """Features and FCs of draws simulated at posterior samples, (chain, draw, ...)."""
+    variables = [
+        Variable("features", ("chain", "draw", "feature"), arrays["features"][None]),
+        Variable("fc", ("chain", "draw", "pair"), arrays["fc"][None]),
+        Variable("fc_model", ("chain", "draw", "pair"), arrays["fc_model"][None]),
+    ]
+    return variables, [features_coordinate(names), pairs_coordinate(labels)]
+
+
+def evaluation(
+    numbers: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]
+) -> Dataset:
+    """The judgement of one person."""
+    variables = []
+    for name, (dims, doc) in EVALUATION.items():
+        value = numbers[name]
+        kind = "uint8" if value.dtype == bool else "float64"
+        variables.append(Variable(name, dims, value.astype(kind), doc=doc))
+    params = Variable("param", ("param",), np.array(space.names))
+    return variables, [params, features_coordinate(names)]
+
+
+def inference(arrays: Mapping[str, np.ndarray]) -> Dataset:
+    """State of the algorithm, every array with dimensions of its own."""
+    variables = [
+        Variable(name, tuple(f"{name}_{axis}" for axis in range(value.ndim)), value)
+        for name, value in arrays.items()
+    ]
+    return variables, []
+
+
+FEATURE_UNITS = {name: feature.unit for name, feature in FEATURES.items()}

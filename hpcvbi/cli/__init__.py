@@ -1,0 +1,85 @@
+"""The command line: `hpcvbi plan | run | status | report STUDY`. No logic lives here."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hpcvbi.core.errors import HpcvbiError
+
+app = typer.Typer(
+    name="hpcvbi",
+    help="Virtual Brain Inference: from recordings of a cohort to calibrated brain network models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (YAML).")]
+
+
+@app.command()
+def plan(study: StudyFile) -> None:
+    """Say what a run would do: people, draws, blocks, bytes, core-hours. Spends nothing."""
+    from hpcvbi import campaign
+    from hpcvbi.cli import show
+    from hpcvbi.config import cohort_of, load
+
+    loaded = load(study)
+    subjects = campaign.subjects_of(loaded, cohort_of(loaded))
+    show.plan(Console(), loaded, campaign.plan(loaded, subjects))
+
+
+@app.command()
+def run(study: StudyFile) -> None:
+    """Run the study to its end, or resume it: only what is missing is computed."""
+    from hpcvbi import campaign
+    from hpcvbi.cli import show
+    from hpcvbi.cli.progress import progress_on
+    from hpcvbi.config import cohort_of, load
+    from hpcvbi.report import build
+
+    console = Console()
+    loaded = load(study)
+    with progress_on(console, Path(loaded.output)) as progress:
+        blocks = campaign.conduct(loaded, cohort_of(loaded), progress)
+    report = build(Path(loaded.output))
+    show.results(console, Path(loaded.output))
+    console.print(f"{blocks} blocks computed; report: {report}", soft_wrap=True)
+
+
+@app.command()
+def status(study: StudyFile) -> None:
+    """Say how far the study is, from the ledger alone; also beside a live run."""
+    from hpcvbi.cli import show
+    from hpcvbi.config import load
+    from hpcvbi.store import progress
+
+    show.status(Console(), progress(Path(load(study).output)))
+
+
+@app.command()
+def report(study: StudyFile) -> None:
+    """Build report.html anew from the store."""
+    from hpcvbi.cli import show
+    from hpcvbi.config import load
+    from hpcvbi.report import build
+
+    console = Console()
+    folder = Path(load(study).output)
+    written = build(folder)
+    show.results(console, folder)
+    console.print(f"report: {written}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; an error that is known becomes one message and exit code 2."""
+    try:
+        app()
+    except HpcvbiError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command resumes the study", file=sys.stderr)
+        sys.exit(130)

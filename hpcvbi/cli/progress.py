@@ -1,0 +1,117 @@
+"""How a run goes, for people: bars on a terminal, one line per round elsewhere, and always a log file."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hpcvbi.core.block import Block, BlockReport
+
+Key = tuple[str, str]
+
+
+class Tally:
+    """Counts blocks per round and writes a line when a round or a learning step is done."""
+
+    def __init__(self, log: TextIO, console: Console | None) -> None:
+        self._log, self._console = log, console
+        self._left: dict[Key, int] = {}
+        self._draws: dict[Key, int] = {}
+        self._diverged: dict[Key, int] = {}
+        self._begin: dict[Key, float] = {}
+
+    def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
+        """Remember what a round lacks."""
+        key = chain, round
+        self._left[key], self._begin[key] = missing, time.monotonic()
+        self._draws[key] = sum(block.size for block in blocks)
+        self._diverged[key] = 0
+        if not missing:
+            self.line(f"{chain}  {round}  {self._draws[key]} draws  already in the store")
+
+    def computed(self, report: BlockReport) -> None:
+        """Count a block; the last one of its round writes the line."""
+        key = report.block.chain, report.block.round
+        self._left[key] -= 1
+        self._diverged[key] += report.diverged
+        if not self._left[key]:
+            seconds = time.monotonic() - self._begin[key]
+            share = 100.0 * self._diverged[key] / self._draws[key]
+            self.line(
+                f"{key[0]}  {key[1]}  {self._draws[key]} draws  {share:.1f} % diverged  "
+                f"{seconds:.0f} s"
+            )
+
+    def learned(self, chain: str, label: str, seconds: float) -> None:
+        """Write how long a learning step took."""
+        self.line(f"{chain}  {label}  {seconds:.1f} CPU s")
+
+    def judged(self, chain: str) -> None:
+        """Write that a person is done."""
+        self.line(f"{chain}  done")
+
+    def line(self, text: str) -> None:
+        """Write one line to the log, and to the console where it shows no bars."""
+        self._log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
+        self._log.flush()
+        if self._console:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class Bars(Tally):
+    """A bar per person: round, draws, draws per second, time left."""
+
+    def __init__(self, log: TextIO, bars: Progress) -> None:
+        super().__init__(log, None)
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
+        """Lengthen the person's bar."""
+        super().planned(chain, round, blocks, missing)
+        if chain not in self._tasks:
+            self._tasks[chain] = self._bars.add_task(chain, total=0, round=round, rate="")
+        task = self._tasks[chain]
+        size = blocks[0].size if blocks else 0
+        have = self._draws[chain, round] - min(missing * size, self._draws[chain, round])
+        total = (self._bars.tasks[task].total or 0) + self._draws[chain, round]
+        self._bars.update(task, total=total, round=round, advance=have)
+
+    def computed(self, report: BlockReport) -> None:
+        """Advance the person's bar."""
+        super().computed(report)
+        task = self._tasks[report.block.chain]
+        speed = self._bars.tasks[task].speed
+        rate = f"{speed:.1f} draws/s" if speed else ""
+        self._bars.update(task, advance=report.block.size, round=report.block.round, rate=rate)
+
+    def learned(self, chain: str, label: str, seconds: float) -> None:
+        """Show what was learned last."""
+        super().learned(chain, label, seconds)
+        self._bars.update(self._tasks[chain], round=label)
+
+
+@contextmanager
+def progress_on(console: Console, folder: Path) -> Iterator[Tally]:
+    """Follow a run into `folder`/run.log, and on the console: bars on a terminal, lines elsewhere."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "run.log").open("a") as log:
+        if not console.is_terminal:
+            yield Tally(log, console)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} draws"),
+            TextColumn("{task.fields[round]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bars:
+            yield Bars(log, bars)

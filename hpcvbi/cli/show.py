@@ -1,0 +1,60 @@
+"""Tables for the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from hpcvbi.campaign import Plan
+from hpcvbi.config import Study
+from hpcvbi.report import table
+from hpcvbi.store import Progress
+
+
+def plan(console: Console, study: Study, planned: Plan) -> None:
+    """Show what a run would do."""
+    people = ", ".join(planned.people)
+    console.print(f"{study.name}: {len(planned.people)} people ({people})", soft_wrap=True)
+    rows = Table("round", "draws", "blocks", "MB", "core-hours", box=None)
+    for r in planned.rounds:
+        megabytes = f"{r.bytes / 1e6:.1f}"
+        rows.add_row(r.round, str(r.draws), str(r.blocks), megabytes, f"{r.core_hours:.3f}")
+    rows.add_row("learning", "", "", "", f"{planned.learning_core_hours:.3f}")
+    draws, blocks = sum(r.draws for r in planned.rounds), sum(r.blocks for r in planned.rounds)
+    size = f"{sum(r.bytes for r in planned.rounds) / 1e6:.1f}"
+    rows.add_row("all", str(draws), str(blocks), size, f"{planned.core_hours:.3f}", style="bold")
+    console.print(rows)
+    console.print("core-hours are an estimate; nothing was computed, nothing written")
+
+
+def status(console: Console, progress: Progress) -> None:
+    """Show how far a study is."""
+    rows = Table("person", "round", "blocks", "draws", "diverged", "CPU s", "last", box=None)
+    for r in progress.rounds:
+        rows.add_row(
+            r.chain,
+            r.round,
+            f"{r.blocks_done}/{r.blocks}",
+            f"{r.draws_done}/{r.draws}",
+            str(r.diverged),
+            f"{r.seconds:.0f}",
+            r.last or "",
+        )
+    console.print(rows)
+    judged = sorted(chain for chain, group in progress.puts if group == "evaluation")
+    console.print(f"judged: {', '.join(judged) or 'nobody yet'}", soft_wrap=True)
+    driver = progress.driver
+    console.print(f"driver: {driver}" if driver else "no driver is running", soft_wrap=True)
+
+
+def results(console: Console, folder: Path) -> None:
+    """Show what was found, one column per person."""
+    rows = table(folder)
+    if not rows:
+        console.print("nobody has been judged yet")
+        return
+    shown = Table("", *(row["person"] for row in rows), box=None)
+    for label in rows[0]:
+        if label != "person":
+            shown.add_row(label, *(row[label] for row in rows))
+    console.print(shown)

@@ -1,0 +1,6 @@
+"""Where it runs: workers, and the task that computes one block. The only home of dask and mpi4py."""
+
+from hpcvbi.cluster.executor import Executor, Failure, Learned
+from hpcvbi.cluster.local import local_executor
+
+__all__ = ["Executor", "Failure", "Learned", "local_executor"]

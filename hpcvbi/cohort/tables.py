@@ -1,0 +1,105 @@
+"""A cohort of one's own: one folder per person, with plain tables.
+
+    <folder>/<person>/weights.*     (to, from) connection strengths
+    <folder>/<person>/lengths.*     (to, from) tract lengths [mm]
+    <folder>/<person>/bold.*        (time, region) recording; may be absent
+    <folder>/<person>/labels.txt    one region name per line; may be absent, or lie in <folder>
+
+`*` is csv (commas), tsv (tabs), txt (blanks) or npy; numbers only, no header row.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from hpcvbi.brain.connectome import Connectome
+from hpcvbi.cohort.matrix import READERS, read_matrix, read_text
+from hpcvbi.cohort.person import Person, check_id, chosen
+from hpcvbi.core.errors import DataError
+
+
+def read(
+    people: tuple[str, ...] | str = "all",
+    *,
+    folder: str,
+    tr: float,
+    labels: str | None = None,
+    homotopic: str | None = None,
+) -> tuple[Person, ...]:
+    """Return these people, or all in `folder`, sorted.
+
+    Parameters
+    ----------
+    tr : repetition time of the recordings [s].
+    labels : file in `folder` with one region name per line, the same for all people.
+    homotopic : "alternating" where regions 2k and 2k+1 are left and right; None where unknown.
+
+    Raises
+    ------
+    DataError
+        A file is missing, twice there, too large, or holds what is no number; it says which and
+        where.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise DataError(f"there is no folder {root} (below {Path.cwd()})")
+    known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    asked = chosen(people, known, str(root))
+    if not asked:
+        raise DataError(f"{root} holds no folder of a person; it needs one, with weights.csv in it")
+    for person in asked:
+        check_id(person)
+    return tuple(_read_person(root, person, tr, labels, homotopic) for person in asked)
+
+
+def _read_person(
+    root: Path, person: str, tr: float, labels: str | None, homotopic: str | None
+) -> Person:
+    folder = root / person
+    weights, lengths = (read_matrix(_required(folder, stem)) for stem in ("weights", "lengths"))
+    bold = _find(folder, "bold")
+    names = _labels(root, folder, labels, len(weights))
+    try:
+        return Person(
+            id=person,
+            connectome=Connectome(weights, lengths, names),
+            bold=None if bold is None else read_matrix(bold),
+            tr_s=tr,
+            homotopic=None if homotopic is None else _alternating(len(names)),
+        )
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from error
+
+
+def _find(folder: Path, stem: str) -> Path | None:
+    there = [path for suffix in READERS if (path := folder / f"{stem}{suffix}").is_file()]
+    if len(there) > 1:
+        raise DataError(f"{folder} holds {' and '.join(p.name for p in there)}: keep one of them")
+    return there[0] if there else None
+
+
+def _required(folder: Path, stem: str) -> Path:
+    path = _find(folder, stem)
+    if path is None:
+        raise DataError(f"{folder} holds no {' or '.join(stem + suffix for suffix in READERS)}")
+    return path
+
+
+def _labels(root: Path, folder: Path, named: str | None, n_regions: int) -> tuple[str, ...]:
+    candidates = [root / named] if named else [folder / "labels.txt", root / "labels.txt"]
+    path = next((p for p in candidates if p.is_file()), None)
+    if path is None:
+        if named:
+            raise DataError(f"there is no file {candidates[0]} with the region names")
+        return tuple(f"region_{i:03d}" for i in range(n_regions))
+    names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+    if len(names) != n_regions:
+        raise DataError(f"{path} names {len(names)} regions; {folder}/weights has {n_regions}")
+    return names
+
+
+def _alternating(n_regions: int) -> np.ndarray:
+    if n_regions % 2:
+        raise DataError(f"homotopic: alternating needs left and right in turn; got {n_regions}")
+    left = np.arange(0, n_regions, 2)
+    return np.column_stack([left, left + 1])

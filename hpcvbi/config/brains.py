@@ -1,0 +1,193 @@
+"""From a study to its people, and from a person to what is simulated and compared.
+
+`check` builds everything once, so that what is impossible fails before anything is spent. A brain
+is declared step by step, each step in the name of the key that it comes from.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hpcvbi.brain.brain import Brain
+from hpcvbi.brain.connectome import Connectome
+from hpcvbi.brain.coupling import COUPLINGS, WhiteNoise
+from hpcvbi.cohort import COHORTS, Person
+from hpcvbi.config.source import Key
+from hpcvbi.config.study import Study
+from hpcvbi.core.errors import ConfigError, DataError, HpcvbiError
+from hpcvbi.core.space import Param, Space
+from hpcvbi.features import Context
+from hpcvbi.features import check as check_features
+from hpcvbi.features.noise_floor import noise_ratio, noise_share
+from hpcvbi.features.preprocess import bandpass_gain
+from hpcvbi.models import MODELS
+from hpcvbi.observe.bold import HEMODYNAMICS, Bold
+from hpcvbi.observe.measurement import Recorded
+
+
+def cohort_of(study: Study, people: Sequence[str] | None = None) -> tuple[Person, ...]:
+    """Read the people of the study, or those of them that are named."""
+    source = study.cohort.model_dump(exclude={"kind"})
+    if people is not None:
+        source["people"] = tuple(people)
+    with study.at("cohort"):
+        return COHORTS[study.cohort.kind](**source)
+
+
+def person_of(study: Study, name: str) -> Person:
+    """Read one person of the study."""
+    return cohort_of(study, [name])[0]
+
+
+def connectome_of(study: Study, person: Person) -> Connectome:
+    """Return the person's connectome as it is simulated."""
+    with study.at("connectome"), _about(person):
+        connectome = person.connectome
+        if study.connectome.symmetrise:
+            connectome = connectome.symmetrised()
+        if not study.connectome.self_connections:
+            connectome = connectome.without_self_connections()
+        return connectome.normalised(study.connectome.normalise)
+
+
+def brain_of(study: Study, person: Person) -> Brain:
+    """Return the person's brain network model, watched for as long as the person was recorded.
+
+    Its space holds the inferred parameters in the order in which the brain declares them, whatever
+    their order in the study file.
+    """
+    model = MODELS[study.model.name]
+    step = min(model.time_constant, 1.0)
+    connectome = connectome_of(study, person)
+    with study.at("coupling", "kind"):
+        brain = Brain(
+            connectome,
+            model,
+            COUPLINGS[study.coupling.kind],
+            noise=None,
+            dt=step,
+            duration=step,
+            monitors=(),
+            speed=study.coupling.speed,
+            scheme=study.simulation.scheme,
+            rounding=study.coupling.rounding,
+        )
+    for key, changes in _declarations(study, person):
+        with study.at(*key), _about(person):
+            brain = replace(brain, **changes)
+    return replace(brain, space=_space(study, brain))
+
+
+def reliability_of(study: Study, person: Person) -> np.ndarray:
+    """Share of each recorded region's variance that is no white measurement noise, (region,)."""
+    recording = _recording(person)
+    if study.measurement_noise is None:
+        return np.ones(recording.shape[1])
+    with study.at("measurement_noise", "above"), _about(person):
+        return 1.0 - noise_share(recording, person.tr_s, study.measurement_noise.above)
+
+
+def context_of(study: Study, person: Person) -> Context:
+    """Return what features of this person need besides the signal."""
+    weights = connectome_of(study, person).weights
+    with study.at("features"), _about(person):
+        return Context(person.tr_s, weights, person.homotopic, study.features.band)
+
+
+def check(study: Study, people: Sequence[Person]) -> None:
+    """Raise ConfigError or DataError, naming file, line, key and person, unless the study can run
+    on these people.
+    """
+    for person in people:
+        brain_of(study, person)
+        _check_features(study, person)
+    _check_labels(study, people)
+    _check_grid(study, brain_of(study, people[0]))
+
+
+def _check_grid(study: Study, brain: Brain) -> None:
+    grid = study.yardsticks.grid
+    drawn = {p.name: p for p in brain.space.params}
+    for key, name in (("over", grid.over), *(("at", name) for name in grid.at)):
+        if name not in drawn:
+            with study.at("yardsticks", "grid", key):
+                raise ConfigError(
+                    f"{name!r} is not among the inferred parameters: {', '.join(drawn)}"
+                )
+    for name, value in grid.at.items():
+        with study.at("yardsticks", "grid", "at", name):
+            if name == grid.over:
+                raise ConfigError("is what the grid runs over: leave it out here")
+            drawn[name].check(value)
+
+
+def _check_features(study: Study, person: Person) -> None:
+    context = context_of(study, person)
+    with study.at("features", "names"), _about(person):
+        check_features(study.features.names, context)
+    if study.features.band is not None:
+        with study.at("features", "band"), _about(person):
+            bandpass_gain(len(_recording(person)), person.tr_s, *study.features.band)
+
+
+def _check_labels(study: Study, people: Sequence[Person]) -> None:
+    # One person's FC is a yardstick for another's: the pairs have to be the same.
+    for person in people[1:]:
+        if person.connectome.labels != people[0].connectome.labels:
+            with study.at("cohort"):
+                raise DataError(
+                    f"people {people[0].id} and {person.id} have different regions: use one "
+                    f"parcellation, in one order, for the whole cohort"
+                )
+
+
+def _declarations(study: Study, person: Person) -> Iterator[tuple[tuple[Key, ...], dict[str, Any]]]:
+    """Keys of the study file, and what each of them changes in the brain."""
+    if study.noise is not None:
+        yield ("noise", "on"), {"noise": WhiteNoise(study.noise.on)}
+    dt = study.simulation.dt
+    yield ("simulation", "dt"), {"dt": dt, "duration": dt}
+    yield ("simulation", "burn_in"), {"burn_in": study.simulation.burn_in}
+    with study.at("cohort"), _about(person):
+        volumes = len(_recording(person))
+    bold = Bold(study.bold.of, person.tr_ms, study.bold.step, HEMODYNAMICS[study.bold.constants])
+    yield ("bold",), {"duration": person.tr_ms * volumes, "monitors": (bold,)}
+    if study.measurement_noise is not None:
+        ratio = noise_ratio(1.0 - reliability_of(study, person))
+        yield ("measurement_noise",), {"monitors": (bold, Recorded(ratio, of=bold.name))}
+    values: dict[str, float | np.ndarray] = {}
+    for name, value in study.model.values.items():
+        values[name] = np.array(value) if isinstance(value, tuple) else value
+        yield ("model", "values", name), {"values": dict(values)}
+
+
+def _space(study: Study, brain: Brain) -> Space:
+    """Inferred parameters of the brain in the order of `brain.params`, each checked in its key."""
+    drawn: dict[str, Param] = {}
+    known = {p.name: p for p in brain.params}
+    for name, spec in study.parameters.items():
+        with study.at("parameters", name):
+            if name == Recorded.noise_scale.name and name not in known:
+                raise ConfigError("needs the section `measurement_noise: {}`")
+            # an unknown name is the brain's to refuse: it knows which one is near
+            param = known.get(name, Param(name, 0.0)).with_prior(spec.build())
+            replace(brain, space=Space((param,)))
+            drawn[name] = param
+    return Space(tuple(drawn[name] for name in known if name in drawn))
+
+
+def _recording(person: Person) -> np.ndarray:
+    if person.bold is None:
+        raise DataError("there is no recording: add bold.csv or another table, (time, region)")
+    return person.bold
+
+
+@contextmanager
+def _about(person: Person) -> Iterator[None]:
+    try:
+        yield
+    except HpcvbiError as error:
+        raise type(error)(f"{error} (person {person.id})") from error

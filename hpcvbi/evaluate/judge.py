@@ -1,0 +1,142 @@
+"""One person's result in numbers: posterior, predictive checks, and the FC fit beside its yardsticks.
+
+`EVALUATION` says what every number is; `judge` computes them all from arrays.
+
+FC fits come twice. `model` compares the recording with the model's signal itself; `recorded` with that signal under
+measurement noise, as the likelihood sees it. Noise whose level differs between regions attenuates correlations in a pattern that
+alone resembles the recorded FC (`noise_pattern_r`), so that only the first says how good the model is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcvbi.core.pairs import pair_indices
+from hpcvbi.evaluate.fit import fc_fit, others_fit, predictive_fit, structure_fit
+from hpcvbi.evaluate.linear import best_linear
+from hpcvbi.evaluate.posterior import recovery_z, shrinkage, summarise
+from hpcvbi.evaluate.predictive import feature_check, joint_check, verdict
+
+EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
+    "mean": (("param",), "posterior mean, in the parameter's unit"),
+    "sd": (("param",), "posterior standard deviation"),
+    "lower": (("param",), "5 % quantile of the posterior"),
+    "upper": (("param",), "95 % quantile of the posterior"),
+    "shrinkage": (("param",), "1 - posterior variance / prior variance, where the prior is uniform"),
+    "z_mean": (("param",), "mean recovery z-score of simulated twins; 0 when unbiased"),
+    "z_sd": (("param",), "their standard deviation; 1 when calibrated, above 1 when overconfident"),
+    "feature_recorded": (("feature",), "feature of the recording"),
+    "feature_lower": (("feature",), "lower end of the posterior predictive range"),
+    "feature_upper": (("feature",), "upper end of the posterior predictive range"),
+    "feature_inside": (("feature",), "whether the recording lies inside that range"),
+    "joint_distance": ((), "Mahalanobis distance of the recording from the predictive draws"),
+    "joint_p": ((), "share of pooled draws at least as far away as the recording"),
+    "inside": ((), "whether the recording lies inside, each feature and jointly (p > .05)"),
+    "model_r": ((), "posterior predictive: mean correlation of model FC with the recorded FC"),
+    "model_r_sd": ((), "standard deviation over predictive draws"),
+    "model_r_of_mean": ((), "correlation of the mean predicted model FC"),
+    "recorded_r": ((), "the same with measurement noise: mean"),
+    "recorded_r_sd": ((), "standard deviation over predictive draws"),
+    "recorded_r_of_mean": ((), "correlation of the mean predicted FC"),
+    "grid_best": ((), "value of the grid's parameter with the best mean model_r"),
+    "grid_model_r": ((), "mean over fresh seeds at the best grid point"),
+    "grid_model_r_sd": ((), "standard deviation over fresh seeds"),
+    "grid_recorded_r": ((), "the same for FC with measurement noise, at the same point"),
+    "grid_recorded_r_sd": ((), "standard deviation over fresh seeds"),
+    "difference": ((), "model_r - grid_model_r"),
+    "difference_se": ((), "standard error of the difference"),
+    "reaches_grid": ((), "whether the difference is above minus two standard errors"),
+    "linear_r": ((), "closed-form linear network, best coupling"),
+    "structure_r": ((), "r(SC, FC)"),
+    "others_r": ((), "the mean FC of the other people; NaN for a cohort of one"),
+    "noise_pattern_r": ((), "measurement noise alone: sqrt of the product of two regions' reliability"),
+    "draws": ((), "draws simulated for this person"),
+    "diverged": ((), "draws that diverged; they are counted and take no part in learning"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a judgement is made of; parameters in the unit cube (`u`) and in natural units (`theta`)."""
+
+    u: np.ndarray  # (sample, param)
+    theta: np.ndarray  # (sample, param)
+    twins_u: np.ndarray  # (twin, sample, param) posteriors given simulated twins
+    twins_truth: np.ndarray  # (twin, param)
+    feature_names: tuple[str, ...]
+    recorded_features: np.ndarray  # (feature,)
+    predicted_features: np.ndarray  # (draw, feature)
+    cohort_fc: np.ndarray  # (person, pair) recorded
+    person: int
+    weights: np.ndarray  # (to, from)
+    reliability: np.ndarray  # (region,) share of the recording's variance that is no white noise
+    predicted_model_fc: np.ndarray  # (draw, pair)
+    predicted_fc: np.ndarray  # (draw, pair)
+    grid_best: float
+    fresh_model_fc: np.ndarray  # (draw, pair) at the best grid point, fresh seeds
+    fresh_fc: np.ndarray  # (draw, pair)
+    draws: int
+    diverged: int
+
+
+def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
+    """Return every number of `EVALUATION`, and a verdict in words."""
+    e = evidence
+    recorded = e.cohort_fc[e.person]
+    posterior = summarise(e.theta)
+    z = recovery_z(e.twins_u, e.twins_truth)
+    features = feature_check(e.recorded_features, e.predicted_features)
+    joint = joint_check(e.recorded_features, e.predicted_features)
+    model, seen = (predictive_fit(fc, recorded) for fc in (e.predicted_model_fc, e.predicted_fc))
+    fresh, fresh_seen = (predictive_fit(fc, recorded) for fc in (e.fresh_model_fc, e.fresh_fc))
+    difference = model.mean - fresh.mean
+    error = np.sqrt(model.sd**2 / model.draws + fresh.sd**2 / fresh.draws)
+    others = others_fit(e.cohort_fc)[e.person] if len(e.cohort_fc) > 1 else np.nan
+    i, j = pair_indices(len(e.weights))
+    pattern = np.sqrt(e.reliability[i] * e.reliability[j])
+    numbers = {
+        "mean": posterior.mean,
+        "sd": posterior.sd,
+        "lower": posterior.lower,
+        "upper": posterior.upper,
+        "shrinkage": shrinkage(e.u),
+        "z_mean": z.mean(axis=0),
+        "z_sd": z.std(axis=0, ddof=1),
+        "feature_recorded": features.recorded,
+        "feature_lower": features.lower,
+        "feature_upper": features.upper,
+        "feature_inside": features.inside,
+        "joint_distance": joint.distance,
+        "joint_p": joint.p_value,
+        "inside": bool(features.inside.all() and joint.inside()),
+        "model_r": model.mean,
+        "model_r_sd": model.sd,
+        "model_r_of_mean": model.of_mean,
+        "recorded_r": seen.mean,
+        "recorded_r_sd": seen.sd,
+        "recorded_r_of_mean": seen.of_mean,
+        "grid_best": e.grid_best,
+        "grid_model_r": fresh.mean,
+        "grid_model_r_sd": fresh.sd,
+        "grid_recorded_r": fresh_seen.mean,
+        "grid_recorded_r_sd": fresh_seen.sd,
+        "difference": difference,
+        "difference_se": error,
+        "reaches_grid": bool(difference >= -2.0 * error),
+        "linear_r": best_linear(e.weights, recorded).r,
+        "structure_r": structure_fit(e.weights, recorded),
+        "others_r": others,
+        "noise_pattern_r": float(fc_fit(pattern, recorded)) if np.ptp(pattern) > 0 else np.nan,
+        "draws": e.draws,
+        "diverged": e.diverged,
+    }
+    words = verdict(features, joint, e.feature_names)
+    return {name: np.asarray(value) for name, value in numbers.items()}, words
+
+
+def best_grid_point(points: np.ndarray, fc: np.ndarray, recorded: np.ndarray) -> float:
+    """Return the grid value (draw,) whose draws' FC (draw, pair) correlate best with the recorded FC on average."""
+    fits = fc_fit(fc, recorded)
+    values = np.unique(points)
+    means = [np.nanmean(fits[points == value]) for value in values]
+    return float(values[int(np.argmax(means))])
