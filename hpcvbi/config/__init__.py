@@ -10,7 +10,6 @@ from hpcvbi.config.brains import (
     cohort_of,
     connectome_of,
     context_of,
-    person_of,
     reliability_of,
 )
 from hpcvbi.config.load import load
@@ -25,6 +24,5 @@ __all__ = [
     "context_of",
     "identity",
     "load",
-    "person_of",
     "reliability_of",
 ]

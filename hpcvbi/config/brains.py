@@ -37,11 +37,6 @@ def cohort_of(study: Study, people: Sequence[str] | None = None) -> tuple[Person
         return COHORTS[study.cohort.kind](**source)
 
 
-def person_of(study: Study, name: str) -> Person:
-    """Read one person of the study."""
-    return cohort_of(study, [name])[0]
-
-
 def connectome_of(study: Study, person: Person) -> Connectome:
     """Return the person's connectome as it is simulated."""
     with study.at("connectome"), _about(person):

@@ -53,7 +53,7 @@ class Study(Section):
     block: Annotated[int, Field(ge=1, le=65_536)] = 32
     """Draws per block: one task, one shard."""
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
-    """What is stored of every draw besides its features; `fc_model` is without measurement noise."""
+    """What is stored of every draw besides features; `fc_model` is without measurement noise."""
     cluster: Local = Local()
 
     _source: Source = PrivateAttr(default=Source("study"))

@@ -8,18 +8,14 @@ Deco et al. (2013) doi:10.1523/JNEUROSCI.1091-13.2013; Wong & Wang (2006)
 doi:10.1523/JNEUROSCI.3733-05.2006.
 """
 
-from numpy import exp, where
-
 from hpcvbi.brain.model import Model, State
 from hpcvbi.core.space import Param
+from hpcvbi.models.firing_rate import firing_rate
 
 
 def dfun(S, c, w, I0, J, tau, gamma, a, b, d):
     """Time derivative of the gating [1/ms]."""
-    u = a * (w * J * S + I0 + J * c) - b
-    # u / (1 - exp(-d u)) tends to 1/d at u = 0, where the quotient is 0/0.
-    u = where(u * u < 1e-12, 1e-6, u)
-    rate = u / (1.0 - exp(-d * u))
+    rate = firing_rate(a * (w * J * S + I0 + J * c) - b, d)
     return (-S / tau + (1.0 - S) * gamma * rate,)
 
 

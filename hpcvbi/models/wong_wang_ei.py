@@ -13,11 +13,9 @@ belong to the target rate in every region,
     J_i = (I0 + w+ J S* + G J S* Σ_j C_ij − x*) / S_I*.
 """
 
-import numpy as np
-from numpy import exp, where
-
 from hpcvbi.brain.model import Derived, Model, State
 from hpcvbi.core.space import Param
+from hpcvbi.models.firing_rate import firing_rate
 
 TARGET_RATE = 0.003
 """Excitatory firing rate that inhibition holds in every region [kHz]."""
@@ -25,11 +23,6 @@ I0, J, W_I = 0.382, 0.15, 0.7
 TAU_E, TAU_I, GAMMA = 100.0, 10.0, 0.641
 A_E, B_E, D_E = 0.310, 0.125, 160.0
 A_I, B_I, D_I = 0.615, 0.177, 87.0
-
-
-def _rate(x: float, a: float, b: float, d: float) -> float:
-    u = a * x - b
-    return u / (1.0 - np.exp(-d * u))
 
 
 def _solve(f, low: float, high: float) -> float:
@@ -41,9 +34,9 @@ def _solve(f, low: float, high: float) -> float:
 
 
 S_E_REST = TAU_E * GAMMA * TARGET_RATE / (1.0 + TAU_E * GAMMA * TARGET_RATE)
-X_E_REST = _solve(lambda x: _rate(x, A_E, B_E, D_E) - TARGET_RATE, 0.3, 0.403)
+X_E_REST = _solve(lambda x: firing_rate(A_E * x - B_E, D_E) - TARGET_RATE, 0.3, 0.403)
 S_I_REST = _solve(
-    lambda s: s / TAU_I - _rate(W_I * I0 + J * S_E_REST - s, A_I, B_I, D_I), 0.001, 0.2
+    lambda s: s / TAU_I - firing_rate(A_I * (W_I * I0 + J * S_E_REST - s) - B_I, D_I), 0.001, 0.2
 )
 
 
@@ -56,14 +49,9 @@ def feedback_inhibition(G, w_plus, strength):
 
 def dfun(S_E, S_I, c, w_plus, J_i):
     """Time derivatives of the gating variables [1/ms]."""
-    u_E = A_E * (I0 + J * (w_plus * S_E + c) - J_i * S_I) - B_E
-    u_I = A_I * (W_I * I0 + J * S_E - S_I) - B_I
-    # u / (1 - exp(-d u)) tends to 1/d at u = 0, where the quotient is 0/0.
-    u_E = where(u_E * u_E < 1e-12, 1e-6, u_E)
-    u_I = where(u_I * u_I < 1e-12, 1e-6, u_I)
-    H_E = u_E / (1.0 - exp(-D_E * u_E))
-    H_I = u_I / (1.0 - exp(-D_I * u_I))
-    return GAMMA * (1.0 - S_E) * H_E - S_E / TAU_E, H_I - S_I / TAU_I
+    H_E = firing_rate(A_E * (I0 + J * (w_plus * S_E + c) - J_i * S_I) - B_E, D_E)
+    H_I = firing_rate(A_I * (W_I * I0 + J * S_E - S_I) - B_I, D_I)
+    return GAMMA * (1.0 - S_E) * H_E - (1.0 / TAU_E) * S_E, H_I - (1.0 / TAU_I) * S_I
 
 
 wong_wang_ei = Model(

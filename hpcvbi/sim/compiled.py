@@ -7,12 +7,14 @@ is written to a file because numba's disk cache follows files; the file's name i
 that determines the machine code.
 """
 
+import fcntl
 import hashlib
 import inspect
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -84,6 +86,23 @@ def _write(text: str, declared: tuple[Callable, ...]) -> Path:
     return path
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock, so that of several processes one compiles and the others find it done."""
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def call(function: Callable, quads: int, *rest: object) -> None:
+    """Run a kernel for 4 * `quads` steps; where it has to be compiled, one process does it."""
+    if not function.signatures:  # type: ignore[attr-defined]
+        written = Path(function.py_func.__code__.co_filename)  # type: ignore[attr-defined]
+        with _alone(written):
+            function(0, *rest)
+    function(quads, *rest)
+
+
 @cache
 def compiled(kernel: Kernel) -> Callable:
     """Return the compiled function `run` of a kernel; see `sim.kernel` for its arrays."""
@@ -102,6 +121,7 @@ def compiled(kernel: Kernel) -> Callable:
         bold_signal=bind(bold.bold_signal),
         LEAST_INFLOW=bold.LEAST_INFLOW,
         load=vector.load,
+        spread=vector.spread,
         store=vector.store,
         fma=vector.fma,
         where=vector.where,

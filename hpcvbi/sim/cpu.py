@@ -7,7 +7,7 @@ import numpy as np
 from hpcvbi.brain.brain import Brain, Monitor, steps_of
 from hpcvbi.observe.bold import REST, Bold, Fc
 from hpcvbi.observe.sampling import Average, Sample
-from hpcvbi.sim.compiled import compiled
+from hpcvbi.sim.compiled import call, compiled
 from hpcvbi.sim.kernel import SPAN, Kernel, Watch
 from hpcvbi.sim.network import Network, lay_out
 from hpcvbi.sim.noise import keys
@@ -107,7 +107,8 @@ def _run_lanes(brain, monitors, kernel, network, table, lanes, draws, seed, dtyp
         arrays, output = _monitor_arrays(brain, monitor, watch, n, width, dtype)
         watched += arrays
         outputs.append((watch, output))
-    compiled(kernel)(
+    call(
+        compiled(kernel),
         -(-brain.n_steps // SPAN),
         brain.n_burn_in,
         dtype.type(brain.dt),

@@ -179,7 +179,7 @@ class Writer:
         self.add("if r < 0:", spaces + 4)
         self.add("r += ring", spaces + 8)
         self.add("o = base[e] + r * W", spaces + 4)
-        self.add("w = weights[e]", spaces + 4)
+        self.add("w = spread(weights, e, W)", spaces + 4)
         for c in channels:
             for s in range(span):
                 source = f"load(H, o + ({c} * nodes * (ring + {span - 1}) + {s}) * W, W)"
@@ -246,11 +246,12 @@ class Writer:
         targets = self.kernel.targets
         numbers = range(targets)
         for c in range(self.kernel.channels):
+            sums = [f"t{n} = fma(h, spread(weights, w + {n}, W), t{n})" for n in numbers]
             text = DENSE_TOTALS.format(
                 targets=targets,
                 channel=c,
                 zeros="; ".join(f"t{n} = nil" for n in numbers),
-                sums="; ".join(f"t{n} = fma(h, weights[w + {n}], t{n})" for n in numbers),
+                sums="; ".join(sums),
                 stores="; ".join(f"store(C, o + {n} * W, t{n})" for n in numbers),
             )
             self.add(text, 0)

@@ -134,8 +134,10 @@ def run(state, ring, weights, delays, params, on, steps, gain, kick):
 def _scalar(function):
     import types
 
+    called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
     names = {
         **function.__globals__,
+        **{k: njit(_scalar(f)) for k, f in called.items() if isinstance(f, types.FunctionType)},
         "exp": np.exp,
         "where": njit(lambda mask, a, b: a if mask else b),
     }

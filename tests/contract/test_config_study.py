@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_study import STUDY
 
 from hpcvbi.config import (
     Study,
@@ -14,7 +15,6 @@ from hpcvbi.config import (
     context_of,
     identity,
     load,
-    person_of,
     reliability_of,
 )
 from hpcvbi.config.sections import Simulation
@@ -23,12 +23,23 @@ from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.sim.simulate import DTYPES
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-QUICKSTART = CONFIGS / "quickstart.yaml"
 
 
 @pytest.fixture(scope="module")
-def canonical() -> dict:
-    return load(QUICKSTART).canonical()
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("study") / "small.yaml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(file: Path) -> Study:
+    return load(file)
+
+
+@pytest.fixture(scope="module")
+def canonical(study: Study) -> dict:
+    return study.canonical()
 
 
 @pytest.mark.parametrize(
@@ -55,34 +66,31 @@ def test_lines_of_nested_keys_are_remembered() -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_study_in_configs_can_run(path: Path) -> None:
-    study = load(path)
-    check(study, cohort_of(study))
-    assert study.output == f"results/{path.stem}"
+    written = load(path)
+    check(written, cohort_of(written))
+    assert written.output == f"results/{path.stem}"
 
 
-def test_the_manifest_restores_the_study(canonical: dict) -> None:
+def test_the_manifest_restores_the_study(study: Study, canonical: dict) -> None:
     restored = Study.from_dict(json.loads(json.dumps(canonical, sort_keys=True)))
     assert restored.canonical() == canonical
-    assert restored.sha256 == load(QUICKSTART).sha256
+    assert restored.sha256 == study.sha256
     with pytest.raises(ConfigError, match="the stored study: seed: must be a whole number"):
         Study.from_dict({**canonical, "seed": "x"})
 
 
-def test_identity_ignores_what_does_not_alter_results(canonical: dict) -> None:
-    study = load(QUICKSTART)
+def test_identity_ignores_what_does_not_alter_results(study: Study, canonical: dict) -> None:
     other = {**canonical, "name": "x", "output": "/y", "cluster": {"workers": 3}}
     other["parameters"] = dict(reversed(canonical["parameters"].items()))
     assert list(other["parameters"]) != list(canonical["parameters"])
     assert Study.from_dict(other).sha256 == study.sha256
 
 
-def test_identity_ignores_how_a_number_is_written(tmp_path: Path) -> None:
-    text = QUICKSTART.read_text(encoding="utf-8")
-    assert "dt: 1.0" in text
-    assert "# " in text
+def test_identity_ignores_how_a_number_is_written(study: Study, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text(text.replace("dt: 1.0", "dt: 1e0").replace("# ", "# : "), encoding="utf-8")
-    assert load(path).sha256 == load(QUICKSTART).sha256
+    assert "dt: 1.0" in STUDY
+    path.write_text("# a comment\n" + STUDY.replace("dt: 1.0", "dt: 1e0"), encoding="utf-8")
+    assert load(path).sha256 == study.sha256
 
 
 @pytest.mark.parametrize(
@@ -116,27 +124,23 @@ def test_the_store_belongs_to_a_study_and_its_data(canonical: dict) -> None:
 
 
 def test_measurement_noise_is_what_the_recording_shows(canonical: dict) -> None:
-    prior = {"prior": "uniform", "low": 0.5, "high": 1.0}
-    changed = {**canonical, "parameters": {"G": prior, "sigma": prior}, "measurement_noise": None}
-    quiet = Study.from_dict(changed)
-    person = person_of(quiet, "101309")
+    quiet = Study.from_dict(canonical)
+    (person,) = cohort_of(quiet, ["101309"])
     assert [m.name for m in brain_of(quiet, person).monitors] == ["bold"]
     np.testing.assert_array_equal(reliability_of(quiet, person), np.ones(80))
-    noisy = Study.from_dict({**changed, "measurement_noise": {"above": 0.3}})
+    noisy = Study.from_dict({**canonical, "measurement_noise": {"above": 0.3}})
     reliability = reliability_of(noisy, person)
     _, recorded = brain_of(noisy, person).monitors
     np.testing.assert_allclose(recorded.ratio, (1 - reliability) / reliability)
     assert 0 < reliability.min() < reliability.max() < 1
 
 
-def test_a_study_is_frozen() -> None:
-    study = load(QUICKSTART)
+def test_a_study_is_frozen(study: Study) -> None:
     with pytest.raises(ValueError, match="frozen"):
         study.seed = 2
 
 
-def test_a_brain_is_what_the_study_says() -> None:
-    study = load(QUICKSTART)
+def test_a_brain_is_what_the_study_says(study: Study) -> None:
     (person,) = cohort_of(study, ["102311"])
     brain, context = brain_of(study, person), context_of(study, person)
     assert brain.model.name == study.model.name

@@ -143,8 +143,6 @@ def test_bounds_do_not_hide_a_diverged_draw(backend):
     initial = np.full((1, 10), 0.1)
     initial[0, 4] = np.nan
     options = {"width": 16} if backend == "cpu" else {}
-    seen = simulate(
-        brain, theta_of(brain, 1), seed=5, initial=initial, backend=backend, **options
-    )
+    seen = simulate(brain, theta_of(brain, 1), seed=5, initial=initial, backend=backend, **options)
     assert seen.status.tolist() == [Status.DIVERGED]
     assert np.isnan(seen.signals["sample"][0, :, 4]).all()

@@ -1,5 +1,5 @@
-"""exp and log on lanes: the accuracy that `sim.lanes.functions` states, special values, and the same
-bits for every width.
+"""exp and log on lanes: the accuracy that `sim.lanes.functions` states, special values, and the
+same bits for every width.
 """
 
 import numpy as np

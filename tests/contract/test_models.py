@@ -1,13 +1,17 @@
 """What the models are known to do, region by region."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from engine_brains import connectome
 
 from hpcvbi import DIFFERENCE, LINEAR, MODELS, Brain, Sample, simulate
-from hpcvbi.models import wong_wang_ei as ei
+from hpcvbi.models.firing_rate import firing_rate
 from hpcvbi.sim.reference import integrate
 
+# The package binds the model to the name of its module.
+ei = import_module("hpcvbi.models.wong_wang_ei")
 NETWORK = connectome()
 
 
@@ -59,7 +63,8 @@ def test_the_target_rate_is_3_hz():
     S = ei.S_E_REST
     rate = S / (ei.TAU_E * ei.GAMMA * (1 - S))
     assert rate == pytest.approx(0.003, rel=1e-12)
-    assert ei._rate(ei.X_E_REST, ei.A_E, ei.B_E, ei.D_E) == pytest.approx(0.003, rel=1e-9)
+    u = ei.A_E * ei.X_E_REST - ei.B_E
+    assert u / (1 - np.exp(-ei.D_E * u)) == pytest.approx(0.003, rel=1e-12)
 
 
 def test_feedback_inhibition_holds_every_region_at_rest_below_the_critical_coupling():
@@ -106,17 +111,15 @@ def test_isolated_reduced_wong_wang_has_its_known_fixed_points():
         np.testing.assert_allclose(seen["sample"][0, -1], expected, rtol=2e-5)
 
 
-def test_the_rate_function_is_continuous_where_it_is_zero_over_zero():
-    """u / (1 - exp(-d u)) tends to 1/d; at u = 0 the input is b / a."""
-    for model, fixed in (
-        (MODELS["reduced_wong_wang"], {"S": 0.0, "c": 0.0, "w": 0.0, "I0": 0.4, "J": 0.0}),
-    ):
-        values = {**{p.name: p.default for p in model.params}, **fixed}
-        at, beside = (
-            model.dfun(**{**values, "I0": np.array([I0])})[0] for I0 in (0.4, 0.4 + 1e-5)
-        )
-        assert at[0] == pytest.approx(0.641 / 154.0, rel=1e-3)
-        assert beside[0] == pytest.approx(at[0], rel=1e-3)
+def test_the_rate_function_is_accurate_also_where_it_is_zero_over_zero():
+    """Against u / (1 - exp(-d u)) by expm1, on both sides of threshold; the limit is 1/d."""
+    u, d = np.linspace(-0.2, 0.2, 4001) ** 3, 154.0
+    with np.errstate(invalid="ignore"):
+        exact = np.where(u == 0, 1 / d, -u / np.expm1(-d * u))
+    np.testing.assert_allclose(firing_rate(u, d), exact, rtol=1e-14)
+    single = firing_rate(u.astype(np.float32), np.float32(d))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, exact, rtol=3e-6)
 
 
 def test_stuart_landau_circles_with_the_radius_of_each_region():

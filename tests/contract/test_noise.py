@@ -34,7 +34,8 @@ def plain_threefry(counter, key):
     x = [(np.asarray(c, np.uint64) + k) & mask for c, k in zip(counter, key[:4], strict=True)]
     for number in range(20):
         first, second = (1, 3) if number % 2 == 0 else (3, 1)
-        for target, source, bits in zip((0, 2), (first, second), ROTATIONS[number % 8], strict=True):
+        sources, rotations = (first, second), ROTATIONS[number % 8]
+        for target, source, bits in zip((0, 2), sources, rotations, strict=True):
             x[target] = (x[target] + x[source]) & mask
             turned = x[source] << np.uint64(bits) | x[source] >> np.uint64(32 - bits)
             x[source] = (turned & mask) ^ x[target]
@@ -70,8 +71,10 @@ def plain_normals(seed, draw, steps, nodes, variables):
 def words_of():
     @njit
     def run(inputs, out):
-        c0, c1, c2, c3 = load(inputs, 0, 1), load(inputs, 1, 1), load(inputs, 2, 1), load(inputs, 3, 1)
-        k0, k1, k2, k3 = load(inputs, 4, 1), load(inputs, 5, 1), load(inputs, 6, 1), load(inputs, 7, 1)
+        c0, c1 = load(inputs, 0, 1), load(inputs, 1, 1)
+        c2, c3 = load(inputs, 2, 1), load(inputs, 3, 1)
+        k0, k1 = load(inputs, 4, 1), load(inputs, 5, 1)
+        k2, k3 = load(inputs, 6, 1), load(inputs, 7, 1)
         x0, x1, x2, x3 = threefry(c0, c1, c2, c3, k0, k1, k2, k3)
         store(out, 0, x0)
         store(out, 1, x1)

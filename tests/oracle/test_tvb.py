@@ -13,9 +13,18 @@ import numpy as np
 import pytest
 from numpy import exp
 
-from hpcvbi import DIFFERENCE, MODELS, Brain, Connectome, Coupling, Model, Param, Sample, State
-from hpcvbi import simulate as run
-from hpcvbi.core.space import Param as CouplingParam
+from hpcvbi import (
+    DIFFERENCE,
+    MODELS,
+    Brain,
+    Connectome,
+    Coupling,
+    Model,
+    Param,
+    Sample,
+    State,
+    simulate,
+)
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "tvb"
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=f"no oracle files in {FOLDER}")
@@ -34,7 +43,7 @@ def potential_to_rate(y1, y2):
     return (CMIN + (CMAX - CMIN) / (1.0 + exp(STEEPNESS * (MIDPOINT - (y1 - y2)))),)
 
 
-SCALE, OFFSET = CouplingParam("scale", 1.0), CouplingParam("offset", 0.0)
+SCALE, OFFSET = Param("scale", 1.0), Param("offset", 0.0)
 SUM = Coupling("scaled sum", scaled_sum, (SCALE, OFFSET))
 RATES = Coupling("rates", scaled_sum, (SCALE, OFFSET), pre=potential_to_rate, channels=1)
 
@@ -44,10 +53,10 @@ def linear_dfun(x, c, gamma):
     return (gamma * x + c,)
 
 
-def mpr_dfun(r, V, c_r, c_V, tau, I, Delta, J, eta, Gamma, cr, cv):
+def mpr_dfun(r, V, c_r, c_V, tau, current, Delta, J, eta, cr, cv):
     """Montbrió, Pazó & Roxin (2015) with couplings through r and V."""
     dr = (Delta / (PI * tau) + 2.0 * V * r) / tau
-    field = V * V - PI * PI * tau * tau * r * r + eta + J * tau * r + I
+    field = V * V - PI * PI * tau * tau * r * r + eta + J * tau * r + current
     return dr, (field + cr * c_r + cv * c_V) / tau
 
 
@@ -82,14 +91,14 @@ MPR = declare(
     mpr_dfun,
     (State("r", low=0.0), State("V")),
     ("c_r", "c_V"),
-    "tau I Delta J eta Gamma cr cv",
+    "tau current Delta J eta cr cv",
     "rV",
 )
 JR_RATES = declare("jr", jansen_rit_dfun, POTENTIALS, ("c",), JANSEN_RIT, ("y1", "y2"))
 JR_POTENTIAL = declare("jr", jansen_rit_dfun, POTENTIALS, ("c",), JANSEN_RIT, ("y1",))
 
 DECLARED = {
-    # model, coupling, its names of The Virtual Brain's parameters
+    # model, coupling, our names of The Virtual Brain's parameters (None: not in the equations)
     "ReducedWongWang": (
         MODELS["reduced_wong_wang"],
         SUM,
@@ -97,7 +106,7 @@ DECLARED = {
     ),
     "SupHopf": (MODELS["stuart_landau"], DIFFERENCE, {}),
     "Linear": (LINEAR_MODEL, SUM, {}),
-    "MontbrioPazoRoxin": (MPR, SUM, {}),
+    "MontbrioPazoRoxin": (MPR, SUM, {"I": "current", "Gamma": None}),
     "JansenRit_sigmoidal": (JR_RATES, RATES, {"p_min": None, "p_max": None}),
     "JansenRit_linear": (JR_POTENTIAL, SUM, {"p_min": None, "p_max": None}),
 }
@@ -109,14 +118,12 @@ class Case:
 
     brain: Brain
     initial: np.ndarray
-    snap_steps: list[int]
     stored: dict[str, np.ndarray]
 
 
 def connectome() -> Connectome:
     with np.load(FOLDER / "connectome76.npz", allow_pickle=False) as file:
-        names = [name for name in file.files if "label" in name]
-        return Connectome(file["weights"], file["tract_lengths"], tuple(map(str, file[names[0]])))
+        return Connectome(file["weights"], file["tract_lengths"], tuple(map(str, file["labels"])))
 
 
 def case_of(name: str, delay: str) -> Case:
@@ -143,8 +150,9 @@ def case_of(name: str, delay: str) -> Case:
         rounding="round",
     )
     with np.load(FOLDER / f"traj_{name}.npz", allow_pickle=False) as file:
-        stored = {key: file[key] for key in file.files}
-    return Case(brain, past(settings, model, delay), settings["snap_steps"] if "snap_steps" in settings else [], stored)
+        stored = {kind: file[f"{delay}_euler_{kind}"] for kind in ("sub", "mean", "snap")}
+        stored |= {"nodes": file["sub"], "snap_steps": file["snap_steps"]}
+    return Case(brain, past(settings, model, delay), stored)
 
 
 def past(settings, model: Model, delay: str) -> np.ndarray:
@@ -157,3 +165,32 @@ def past(settings, model: Model, delay: str) -> np.ndarray:
         row = settings["hist_centre"][k] + settings["hist_half"][k] * wave
         rows.append(np.clip(row, state.low, state.high))
     return np.stack(rows)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("delay", ["delay4", "nodelay"])
+@pytest.mark.parametrize("name", DECLARED)
+def test_trajectories_agree_to_rounding(name, delay, backend):
+    case = case_of(name, delay)
+    seen = simulate(
+        case.brain,
+        np.zeros((1, 0)),
+        seed=0,
+        backend=backend,
+        dtype="float64",
+        initial=case.initial,
+        **({"width": 2} if backend == "cpu" else {}),
+    )
+    x = np.stack([seen.signals[s.name][0] for s in case.brain.model.state], axis=1)
+    snaps = x[case.stored["snap_steps"] - 1]
+    largest = np.abs(case.stored["sub"]).max(axis=(0, 2))
+    for got, expected in (
+        (x[:, :, case.stored["nodes"]], case.stored["sub"]),
+        (x.mean(axis=2), case.stored["mean"]),
+        (snaps, case.stored["snap"]),
+    ):
+        error = np.abs(got - expected)
+        error = error.reshape(*error.shape[:2], -1).max(axis=(0, 2)) / largest
+        assert error.max() <= 1e-11
+    first = np.abs(snaps[0] - case.stored["snap"][0]).max(axis=1) / largest
+    assert first.max() <= 1e-13

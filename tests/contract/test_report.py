@@ -1,0 +1,250 @@
+"""The report says what the store holds: all of it, loudly where it must, safely, always the same."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from finished_study import TERMS, Cohort, Fate, space, write
+
+from hpcvbi.report import build, findings, judged, summary, table
+from hpcvbi.report.cost import cost_figure, cost_of
+from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
+from hpcvbi.report.fits import grid_scan, overview, yardsticks
+from hpcvbi.report.read import evidence
+from hpcvbi.report.style import data_uri
+from hpcvbi.store import Store
+
+HOSTILE = "<script>alert('$x$')</script>"
+FATES = {"101": Fate(), "102": Fate(fits=False), "103": Fate(sigma_sd=0.4, unseen=True)}
+
+
+class Page(HTMLParser):
+    """Collects a page's tags and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.loud: list[str] = []
+        self._depth = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "div" and dict(attrs).get("class") == "loud":
+            self._depth = 1
+            self.loud.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "div":
+            self._depth = 0
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.loud[-1] += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("report") / "three", Cohort(FATES, unjudged=("104",)))
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return build(folder).read_text(encoding="utf-8")
+
+
+def pictures(page: str) -> list[str]:
+    sources = [a["src"] or "" for tag, a in Page(page).tags if tag == "img"]
+    return [base64.b64decode(source.split(",", 1)[1]).decode() for source in sources]
+
+
+def test_page_needs_nothing_from_outside(page: str) -> None:
+    parsed = Page(page)
+    outside = [
+        value
+        for _, attrs in parsed.tags
+        for name, value in attrs.items()
+        if name in ("src", "href", "srcset", "data", "action") and value
+        if not value.startswith(("#", "data:"))
+    ]
+    assert not outside
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in parsed.tags}
+    assert not re.search(r"@import|url\(", page)
+    targets = [attrs["href"] for tag, attrs in parsed.tags if tag == "a"]
+    ids = {f"#{attrs['id']}" for _, attrs in parsed.tags if "id" in attrs}
+    assert targets and set(targets) <= ids
+
+
+def test_page_is_small_and_its_pictures_are_whole(page: str) -> None:
+    assert len(page.encode()) < 3_000_000
+    found = pictures(page)
+    assert len(found) == 5 * len(FATES) + 2
+    for svg in found:
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        # every reference inside a picture stays inside it
+        assert all(ref.startswith(("#", "data:")) for ref in re.findall(r'href="([^"]*)"', svg))
+
+
+def test_same_store_gives_the_same_bytes(folder: Path, page: str) -> None:
+    assert build(folder).read_text(encoding="utf-8") == page
+
+
+def test_everybody_is_there_and_who_is_not_finished_is_named(page: str) -> None:
+    for person in FATES:
+        assert f"<h3>{person}</h3>" in page
+    assert "Not finished: 104." in page
+    assert "<h3>104</h3>" not in page
+
+
+def test_warnings_are_loud_exactly_where_they_must_be(folder: Path, page: str) -> None:
+    results = {result.person: result for result in judged(folder)}
+    loud = {p: [f.about for f in findings(r) if f.loud] for p, r in results.items()}
+    assert loud == {"101": [], "102": ["outside"], "103": ["extrapolated", "not identified"]}
+    shown = Page(page).loud
+    assert len(shown) == 2 * 3  # in the summary, and at the person
+    assert all("WARNING" in text for text in shown)
+    assert sum("fc_mean (recorded" in text for text in shown) == 2
+    assert sum("sigma is not identified" in text for text in shown) == 2
+    assert not any("G is not identified" in text for text in shown)
+    assert sum("extrapolation" in text for text in shown) == 2
+
+
+def test_summary_counts_people(folder: Path) -> None:
+    results = judged(folder)
+    said = " ".join(summary(results, ["101", "102", "103", "104"]))
+    assert "jointly: 2 of 3 people (not 102)." in said
+    assert "identifies sigma: 2 of 3 people (not 103)." in said
+    assert "identifies G: 3 of 3 people." in said
+
+
+def test_unflattering_yardsticks_are_said(folder: Path) -> None:
+    from dataclasses import replace
+
+    result = judged(folder)[0]
+    assert not {"others", "linear", "noise", "grid"} & {f.about for f in findings(result)}
+    worse = {"others_r": 0.99, "linear_r": 0.98, "noise_pattern_r": 0.97, "reaches_grid": 0}
+    numbers = {**result.numbers, **{k: np.asarray(v) for k, v in worse.items()}}
+    said = {f.about: f for f in findings(replace(result, numbers=numbers))}
+    assert {"others", "linear", "noise", "grid"} <= said.keys()
+    assert "r 0.99 against the model's" in said["others"].text
+    assert not any(f.loud for f in said.values())
+    lonely = {**numbers, "others_r": np.asarray(np.nan)}
+    assert "others" not in {f.about for f in findings(replace(result, numbers=lonely))}
+
+
+def test_posterior_at_the_edge_of_its_prior_is_said(folder: Path) -> None:
+    from dataclasses import replace
+
+    result = judged(folder)[0]
+    edge = {**result.numbers, "upper": np.array([1.399, 3e-4])}
+    said = [f for f in findings(replace(result, numbers=edge)) if f.about == "edge"]
+    assert [f.text for f in said if "posterior of G leans on the upper end" in f.text]
+    assert len(said) == 1
+
+
+def test_table_is_the_evaluation(folder: Path) -> None:
+    store, rows = Store.open(folder), table(folder)
+    assert [row["person"] for row in rows] == list(FATES)
+    for row in rows:
+        numbers, _ = store.get(row["person"], "evaluation")
+        for column, param in enumerate(space().params):
+            label = {"G": "G", "sigma": "sigma in 1/sqrt(ms)"}[param.name]
+            mean, lower, upper = map(float, re.findall(r"[\d.e-]+", row[label]))
+            assert mean == pytest.approx(numbers["mean"][column], rel=6e-3)
+            assert lower == pytest.approx(numbers["lower"][column], rel=6e-3)
+            assert upper == pytest.approx(numbers["upper"][column], rel=6e-3)
+            shrinkage = float(row[f"{param.name} shrinkage"])
+            assert shrinkage == pytest.approx(numbers["shrinkage"][column], abs=0.006)
+        for label, name in (
+            ("model r", "model_r"),
+            ("grid r", "grid_model_r"),
+            ("recorded r", "recorded_r"),
+            ("grid recorded r", "grid_recorded_r"),
+        ):
+            fit, sd = map(float, row[label].split(" ± "))
+            assert fit == pytest.approx(numbers[name], abs=6e-4)
+            assert sd == pytest.approx(numbers[f"{name}_sd"], abs=6e-4)
+        for label, name in (
+            ("linear r", "linear_r"),
+            ("SC r", "structure_r"),
+            ("others' r", "others_r"),
+            ("noise pattern r", "noise_pattern_r"),
+            ("draws", "draws"),
+            ("diverged", "diverged"),
+        ):
+            assert float(row[label]) == pytest.approx(numbers[name], abs=6e-4)
+        assert row["inside"] == ("yes" if numbers["inside"] else "NO")
+        assert row["reaches grid"] == ("yes" if numbers["reaches_grid"] else "NO")
+
+
+def test_every_figure_shows_something(folder: Path) -> None:
+    store, results = Store.open(folder), judged(folder)
+    seen = evidence(store, results[0])
+    assert seen.grid is not None
+    figures = [
+        pair_plot(results[0], seen),
+        fc_matrices(results[0], seen),
+        predictive_check(results[1], evidence(store, results[1])),
+        yardsticks(results[0]),
+        grid_scan(results[0], seen, seen.grid),
+        overview(results),
+        cost_figure(cost_of(store), list(FATES)),
+    ]
+    for figure in figures:
+        assert any(axes.has_data() for axes in figure.axes)
+        assert any(axes.get_xlabel() or axes.get_ylabel() for axes in figure.axes)
+    assert "OUTSIDE" in base64.b64decode(data_uri(figures[2]).split(",")[1]).decode()
+
+
+def test_time_is_the_ledgers(folder: Path, page: str) -> None:
+    cost = cost_of(Store.open(folder))
+    labels = cost.labels()
+    # blocks of 16 draws took 2 + index seconds each: 40, 24, 10 and 4 draws of 3 people
+    assert labels["round_000"] == (3 * 9.0, 3 * 40)
+    assert labels["predictive"] == (3 * 5.0, 3 * 24)
+    assert labels["grid"] == (3 * 2.0, 3 * 10)
+    assert labels["learning: inference_000"] == (3 * 1.5, 0)
+    assert cost.hosts == {"node-1": 3 * (9.0 + 5.0 + 2.0 + 2.0)}
+    assert len(cost.runs) == 1 and cost.runs[0].finished
+    assert cost.runs[0].begin in page and cost.runs[0].end in page
+
+
+def test_provenance_and_terms_are_shown(page: str) -> None:
+    assert "5" * 64 in page
+    assert "<dt>versions.numpy</dt><dd>2.4.6</dd>" in page
+    assert "<dt>commit</dt><dd>unknown</dd>" in page
+    assert TERMS.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    cohort = Cohort(
+        {"101": Fate(fits=False, unseen=True)},
+        features=(HOSTILE, "$\\frac{$", "b</div>"),
+        stamp={"host": HOSTILE, "terms": HOSTILE},
+        unjudged=("102",),
+    )
+    page = build(write(tmp_path / "hostile", cohort)).read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 4
+    for svg in pictures(page):
+        names = [node.tag.split("}")[-1] for node in ElementTree.fromstring(svg).iter()]
+        assert "script" not in names
+    assert any("alert('$x$')" in svg for svg in pictures(page))
+
+
+def test_study_without_an_end_says_so(tmp_path: Path) -> None:
+    folder = write(tmp_path / "early", Cohort({}, unjudged=("101", "102")))
+    assert table(folder) == []
+    page = build(folder).read_text(encoding="utf-8")
+    assert "Nobody has been judged yet." in page
+    assert "Not finished: 101, 102." in page
+
+
+def test_one_person_has_no_others(tmp_path: Path) -> None:
+    folder = write(tmp_path / "one", Cohort({"101": Fate()}))
+    assert table(folder)[0]["others' r"] == "–"
+    assert "None of" not in build(folder).read_text(encoding="utf-8")
