@@ -79,7 +79,9 @@ def write_people(folder: Path, truths: dict[str, float], volumes: int = VOLUMES)
         person.mkdir(parents=True)
         np.savetxt(person / "weights.csv", connectome.weights, delimiter=",")
         np.savetxt(person / "lengths.csv", connectome.lengths, delimiter=",")
-        np.savetxt(person / "bold.csv", recorded_bold(connectome, G, number, volumes), delimiter=",")
+        np.savetxt(
+            person / "bold.csv", recorded_bold(connectome, G, number, volumes), delimiter=","
+        )
         (person / "labels.txt").write_text("\n".join(connectome.labels) + "\n")
 
 

@@ -4,8 +4,8 @@
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     record     what is written about a person, as named data with units
 
-Nothing finished is ever lost or done twice: what the store holds is not simulated, learned or judged
-again, and what a resumed run computes depends on the study alone, never on when or where.
+Nothing finished is ever lost or done twice: what the store holds is not simulated, learned or
+judged again, and what a resumed run computes depends on the study alone, never on when or where.
 """
 
 from hpcvbi.campaign.chain import Subject, subjects_of

@@ -1,7 +1,8 @@
 """A person's inference, told as one story. What the chain waits for, it yields."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,11 @@ from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of
 from hpcvbi.core.block import Status
+from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, measure
-from hpcvbi.infer import ALGORITHMS, Algorithm
+from hpcvbi.infer import ALGORITHMS, Tsnpe
 from hpcvbi.store import Driver
 
 POSTERIOR_DRAWS = 1000
@@ -75,7 +77,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     grid = _grid(study, subject)
     yield Simulate("grid", grid, kept, background=True)
 
-    algorithm: Algorithm = ALGORITHMS[study.inference.algorithm](**study.inference.as_settings())
+    algorithm = algorithm_of(study)
     state = algorithm.init(len(space), subject.recorded.features[0])
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
@@ -90,7 +92,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())
         if not algorithm.done(state):
             propose = partial(algorithm.propose, state, algorithm.draws)
-            u = yield Learn(f"propose_{number + 1:03d}", partial(propose, seed("propose", number + 1)))
+            u = yield Learn(
+                f"propose_{number + 1:03d}", partial(propose, seed("propose", number + 1))
+            )
 
     sample = partial(algorithm.posterior, state)
     u = yield Learn(
@@ -100,9 +104,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space))
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)
-    store.put(
-        name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels)
-    )
+    store.put(name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels))
 
     simulated = yield Simulate("grid", grid, kept)
     column = space.names.index(study.yardsticks.grid.over)
@@ -112,7 +114,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     fresh = yield Simulate("grid_fresh", fresh_theta, kept)
 
     whole = predicted["status"] == Status.OK
-    twins = yield Learn("twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins")))
+    twins = yield Learn(
+        "twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins"))
+    )
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
     status = np.concatenate(statuses)
     numbers, words = judge(
@@ -140,8 +144,25 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     store.put(name, "evaluation", *record.evaluation(numbers, space, names), {"verdict": words})
 
 
+def algorithm_of(study: Study) -> Tsnpe:
+    """Return the study's algorithm; ConfigError where it or one of its settings is not known."""
+    with study.at("inference"):
+        name, settings = study.inference.algorithm, study.inference.as_settings()
+        if name not in ALGORITHMS:
+            raise ConfigError(f"there is no algorithm {name!r}. Known: {', '.join(ALGORITHMS)}")
+        known = [field.name for field in fields(ALGORITHMS[name])]
+        for setting in settings:
+            if setting not in known:
+                near = get_close_matches(setting, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f". Known: {', '.join(known)}"
+                raise ConfigError(f"{name} has no setting {setting!r}{hint}")
+        return ALGORITHMS[name](**settings)  # type: ignore[arg-type]
+
+
 def _grid_point(study: Study, subject: Subject, value: float) -> np.ndarray:
-    """Return one draw (1, param): the grid's parameter at `value`, the others at their prior median."""
+    """Return one draw (1, param): the grid's parameter at `value`, the others at their prior
+    median.
+    """
     space = subject.brain.space
     theta = space.from_unit(np.full((1, len(space)), 0.5))
     fixed = {**study.yardsticks.grid.at, study.yardsticks.grid.over: value}
@@ -162,13 +183,19 @@ def _grid(study: Study, subject: Subject) -> np.ndarray:
 
 def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
     """Declare every person's brain and measure every recording; raises before anything is spent."""
+    algorithm_of(study)
     brains = [brain_of(study, person) for person in people]
-    recorded = [
-        measure(study.features.names, person.bold[None], context_of(study, person))
-        for person in people
-    ]
+    recorded = [_measure(study, person) for person in people]
     cohort_fc = np.concatenate([measured.fc for measured in recorded])
     return [
         Subject(person, brain, measured, reliability_of(study, person), cohort_fc, index)
-        for index, (person, brain, measured) in enumerate(zip(people, brains, recorded, strict=True))
+        for index, (person, brain, measured) in enumerate(
+            zip(people, brains, recorded, strict=True)
+        )
     ]
+
+
+def _measure(study: Study, person: Person) -> Measured:
+    if person.bold is None:
+        raise DataError(f"person {person.id} has no recording to infer from")
+    return measure(study.features.names, person.bold[None], context_of(study, person))

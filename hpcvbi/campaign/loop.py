@@ -1,4 +1,4 @@
-"""One loop over all chains: blocks of everybody keep the workers busy while one person's network learns."""
+"""One loop over all chains: the others' blocks keep the workers busy while one learns."""
 
 import heapq
 import itertools
@@ -168,8 +168,8 @@ class Loop:
         self._attempts[key] = self._attempts.get(key, 0) + 1
         if self._attempts[key] >= ATTEMPTS:
             raise ClusterError(
-                f"block {key} failed {ATTEMPTS} times, last with: {failure.error!r}. What is finished "
-                "is kept: run the study again once the cause is mended"
+                f"block {key} failed {ATTEMPTS} times, last with: {failure.error!r}. "
+                "What is finished is kept: run the study again once the cause is mended"
             ) from failure.error
         heapq.heappush(self._queue, (0, next(self._order), failure.block))
 

@@ -1,9 +1,9 @@
-"""What a run would cost, from the study and its people alone. Nothing is computed, nothing written."""
+"""What a run would cost, from study and people alone. Nothing is computed, nothing written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpcvbi.campaign.chain import Subject
+from hpcvbi.campaign.chain import Subject, algorithm_of
 from hpcvbi.config import Study
 from hpcvbi.core.block import blocks_of
 
@@ -42,18 +42,21 @@ def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     """Count draws, blocks, bytes and core-hours of a study."""
     kept = {"fc", "fc_model"}
     grid, inference = study.yardsticks.grid, study.inference
-    counts = {f"round_{n:03d}": (inference.draws, set(study.keep)) for n in range(inference.rounds)}
-    counts["predictive"] = (study.yardsticks.predictive, kept)
-    counts["grid"] = (grid.points * grid.draws, kept)
-    counts["grid_fresh"] = (grid.fresh, kept)
+    counts: dict[str, tuple[int, set[str]]] = {
+        "predictive": (study.yardsticks.predictive, kept),
+        "grid": (grid.points * grid.draws, kept),
+        "grid_fresh": (grid.fresh, kept),
+    }
+    for number in range(inference.rounds):
+        counts[f"round_{number:03d}"] = inference.draws, set(study.keep)
     rounds = []
-    for name, (draws, keep) in counts.items():
+    for name, (draws, keep) in sorted(counts.items(), reverse=True):
         work = sum(draws * s.brain.n_steps * s.brain.connectome.n_regions for s in subjects)
         size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
         blocks = len(subjects) * len(blocks_of("", name, draws, study.block))
         hours = work / NODE_STEPS_PER_CORE_SECOND / 3600.0
         rounds.append(RoundPlan(name, draws * len(subjects), blocks, size, hours))
-    members = int(inference.settings.get("members", 1) or 1)
+    members = algorithm_of(study).members
     learning = len(subjects) * inference.rounds * members * LEARN_SECONDS_PER_MEMBER / 3600.0
     return Plan(tuple(s.name for s in subjects), tuple(rounds), learning)
 

@@ -1,4 +1,4 @@
-"""What a campaign writes about a person, as named data with units; ArviZ's names where it has them."""
+"""What is written about a person, as named data with units, in ArviZ's names where it has them."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,6 @@ import numpy as np
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.core.space import Space
 from hpcvbi.evaluate.judge import EVALUATION
-from hpcvbi.features import FEATURES
 from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
@@ -32,14 +31,18 @@ def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
 def outputs(
     keep: tuple[str, ...], features: tuple[str, ...], labels: tuple[str, ...], times_s: np.ndarray
 ) -> tuple[Output, ...]:
-    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model and bold."""
+    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model
+    and bold.
+    """
     pairs = pairs_coordinate(labels)
     region = Variable("region", ("region",), np.array(labels))
     time = Variable("time", ("time",), times_s, units="s")
     known = {
         "fc": Output("fc", ("draw", "pair"), (pairs,), doc="functional connectivity"),
         "fc_model": Output("fc_model", ("draw", "pair"), (pairs,), doc="without measurement noise"),
-        "bold": Output("bold", ("draw", "time", "region"), (time, region), doc="BOLD signal change"),
+        "bold": Output(
+            "bold", ("draw", "time", "region"), (time, region), doc="BOLD signal change"
+        ),
     }
     always = Output(
         "features", ("draw", "feature"), (features_coordinate(features),), dtype="float64"
@@ -73,7 +76,7 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
         Variable(p.name, ("chain", "draw"), theta[None, :, column], units=p.unit, doc=p.doc)
         for column, p in enumerate(space.params)
     ]
-    return variables, []
+    return variables, _chain_and_draw(len(theta))
 
 
 def posterior_predictive(
@@ -85,12 +88,11 @@ def posterior_predictive(
         Variable("fc", ("chain", "draw", "pair"), arrays["fc"][None]),
         Variable("fc_model", ("chain", "draw", "pair"), arrays["fc_model"][None]),
     ]
-    return variables, [features_coordinate(names), pairs_coordinate(labels)]
+    named = [features_coordinate(names), pairs_coordinate(labels)]
+    return variables, [*_chain_and_draw(len(arrays["features"])), *named]
 
 
-def evaluation(
-    numbers: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]
-) -> Dataset:
+def evaluation(numbers: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]) -> Dataset:
     """The judgement of one person."""
     variables = []
     for name, (dims, doc) in EVALUATION.items():
@@ -110,4 +112,8 @@ def inference(arrays: Mapping[str, np.ndarray]) -> Dataset:
     return variables, []
 
 
-FEATURE_UNITS = {name: feature.unit for name, feature in FEATURES.items()}
+def _chain_and_draw(draws: int) -> list[Variable]:
+    return [
+        Variable("chain", ("chain",), np.arange(1)),
+        Variable("draw", ("draw",), np.arange(draws)),
+    ]

@@ -9,7 +9,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("hpcvbi", "numpy", "scipy", "numba", "llvmlite", "zarr", "xarray", "dask", "torch", "sbi")
+PACKAGES = (
+    "hpcvbi",
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "zarr",
+    "xarray",
+    "dask",
+    "torch",
+    "sbi",
+)
 
 
 def stamp() -> dict[str, Any]:
@@ -27,7 +38,9 @@ def stamp() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the git commit that the package was imported from, with "+" where files differ from it."""
+    """Return the git commit that the package was imported from, with "+" where files differ from
+    it.
+    """
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None

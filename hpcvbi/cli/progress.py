@@ -1,4 +1,6 @@
-"""How a run goes, for people: bars on a terminal, one line per round elsewhere, and always a log file."""
+"""How a run goes, for people: bars on a terminal, one line per round elsewhere, and always a log
+file.
+"""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +10,14 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from hpcvbi.core.block import Block, BlockReport
 
@@ -98,7 +107,7 @@ class Bars(Tally):
 
 @contextmanager
 def progress_on(console: Console, folder: Path) -> Iterator[Tally]:
-    """Follow a run into `folder`/run.log, and on the console: bars on a terminal, lines elsewhere."""
+    """Follow a run into its log file, and on the console: bars on a terminal, else lines."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "run.log").open("a") as log:
         if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""Where it runs: workers, and the task that computes one block. The only home of dask and mpi4py."""
+"""Where it runs: workers, and the task that computes one block. The only home of dask."""
 
 from hpcvbi.cluster.executor import Executor, Failure, Learned
 from hpcvbi.cluster.local import local_executor

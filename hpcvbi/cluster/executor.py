@@ -1,6 +1,7 @@
 """Hands blocks to workers and learning steps to a thread, and tells what became of them.
 
-Messages are small: a task is a folder and a block, its answer a BlockReport. Arrays go through the store.
+Messages are small: a task is a folder and a block, its answer a BlockReport. Arrays go through the
+store.
 """
 
 import queue
@@ -42,7 +43,7 @@ Outcome = BlockReport | Failure | Learned
 class Executor:
     """Blocks on a Dask cluster, learning in one thread of the driver."""
 
-    def __init__(self, client: Client, folder: str, close: Callable[[], None]) -> None:
+    def __init__(self, client: Client, folder: str, close: Callable[[], object]) -> None:
         self._client, self._folder, self._close = client, folder, close
         self._outcomes: queue.Queue[Outcome] = queue.Queue()
         self._running: dict[tuple[str, str, int], Future] = {}
@@ -72,7 +73,7 @@ class Executor:
         self._thread.submit(function).add_done_callback(finished)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
-        """Return all outcomes that are there, after waiting for the first one; empty after `timeout` [s]."""
+        """Wait for an outcome, and return all that are there; none after `timeout` [s]."""
         try:
             outcomes = [self._outcomes.get(timeout=timeout)]
         except queue.Empty:
@@ -94,4 +95,7 @@ class Executor:
 def _outcome(block: Block, future: Future) -> Outcome:
     if future.status == "finished":
         return future.result()
-    return Failure(block, future.exception() or RuntimeError(f"the task is {future.status}"))
+    error = future.exception()
+    if not isinstance(error, BaseException):
+        error = RuntimeError(f"the task is {future.status}")
+    return Failure(block, error)

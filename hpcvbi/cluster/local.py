@@ -1,10 +1,10 @@
-"""An embedded Dask cluster on this machine: one single-threaded worker process per core, mutual TLS."""
+"""An embedded Dask cluster: one single-threaded worker process per core, mutual TLS."""
 
 import logging
 import os
 import warnings
 
-import dask
+import dask.config
 from distributed import Client, LocalCluster, Security
 
 from hpcvbi.cluster.executor import Executor

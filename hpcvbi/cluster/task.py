@@ -1,6 +1,7 @@
 """The task: simulate one block of draws, measure its features, write them, report.
 
-Everything a task needs lies in the store's folder and in the cohort's files; a worker reads them once per person.
+Everything a task needs lies in the store's folder and in the cohort's files; a worker reads them
+once per person.
 """
 
 import socket

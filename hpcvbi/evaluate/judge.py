@@ -1,10 +1,12 @@
-"""One person's result in numbers: posterior, predictive checks, and the FC fit beside its yardsticks.
+"""One person's result in numbers: posterior, predictive checks, and the FC fit beside its
+yardsticks.
 
 `EVALUATION` says what every number is; `judge` computes them all from arrays.
 
-FC fits come twice. `model` compares the recording with the model's signal itself; `recorded` with that signal under
-measurement noise, as the likelihood sees it. Noise whose level differs between regions attenuates correlations in a pattern that
-alone resembles the recorded FC (`noise_pattern_r`), so that only the first says how good the model is.
+FC fits come twice. `model` compares the recording with the model's signal itself; `recorded` with
+that signal under measurement noise, as the likelihood sees it. Noise whose level differs between
+regions attenuates correlations in a pattern that alone resembles the recorded FC
+(`noise_pattern_r`), so that only the first says how good the model is.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,10 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "sd": (("param",), "posterior standard deviation"),
     "lower": (("param",), "5 % quantile of the posterior"),
     "upper": (("param",), "95 % quantile of the posterior"),
-    "shrinkage": (("param",), "1 - posterior variance / prior variance, where the prior is uniform"),
+    "shrinkage": (
+        ("param",),
+        "1 - posterior variance / prior variance, where the prior is uniform",
+    ),
     "z_mean": (("param",), "mean recovery z-score of simulated twins; 0 when unbiased"),
     "z_sd": (("param",), "their standard deviation; 1 when calibrated, above 1 when overconfident"),
     "feature_recorded": (("feature",), "feature of the recording"),
@@ -49,7 +54,10 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "linear_r": ((), "closed-form linear network, best coupling"),
     "structure_r": ((), "r(SC, FC)"),
     "others_r": ((), "the mean FC of the other people; NaN for a cohort of one"),
-    "noise_pattern_r": ((), "measurement noise alone: sqrt of the product of two regions' reliability"),
+    "noise_pattern_r": (
+        (),
+        "measurement noise alone: sqrt of the product of two regions' reliability",
+    ),
     "draws": ((), "draws simulated for this person"),
     "diverged": ((), "draws that diverged; they are counted and take no part in learning"),
 }
@@ -57,7 +65,9 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a judgement is made of; parameters in the unit cube (`u`) and in natural units (`theta`)."""
+    """What a judgement is made of; parameters in the unit cube (`u`) and in natural units
+    (`theta`).
+    """
 
     u: np.ndarray  # (sample, param)
     theta: np.ndarray  # (sample, param)
@@ -135,7 +145,9 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
 
 
 def best_grid_point(points: np.ndarray, fc: np.ndarray, recorded: np.ndarray) -> float:
-    """Return the grid value (draw,) whose draws' FC (draw, pair) correlate best with the recorded FC on average."""
+    """Return the grid value (draw,) whose draws' FC (draw, pair) correlate best with the recorded
+    FC on average.
+    """
     fits = fc_fit(fc, recorded)
     values = np.unique(points)
     means = [np.nanmean(fits[points == value]) for value in values]

@@ -39,7 +39,7 @@ def pair_plot(result: Judged, evidence: Evidence) -> "Figure":
             axes, x, y = grid[row, column], evidence.samples[:, column], evidence.samples[:, row]
             if column > row:
                 axes.set_axis_off()
-                r = correlation(x, y)
+                r = round(float(correlation(x, y)), 2) + 0.0  # no minus zero
                 axes.text(0.5, 0.5, f"r = {r:.2f}", ha="center", va="center", color=GREY)
                 continue
             place(axes.xaxis, q.kind, q.low, q.high)
@@ -91,7 +91,7 @@ def fc_matrices(result: Judged, evidence: Evidence) -> "Figure":
 
 
 def _by_hemisphere(regions: tuple[str, ...]) -> tuple[np.ndarray, dict[float, str]]:
-    """Order left before right where all names end in L or R; return places of the tick labels too."""
+    """Order left before right where all names end in L or R; return the tick labels too."""
     side = np.array([label[-1:].upper() for label in regions])
     if not (np.isin(side, ["L", "R"]).all() and (side == "L").any() and (side == "R").any()):
         return np.arange(len(regions)), {(len(regions) - 1) / 2: f"{len(regions)} regions"}

@@ -14,7 +14,7 @@ from hpcvbi.report.read import Judged
 IDENTIFIED = 0.5
 """Shrinkage from which on a parameter counts as identified."""
 OVERCONFIDENT, BIASED = 1.5, 0.5
-"""Recovery z-scores: standard deviation, and distance of the mean from 0, that call for a remark."""
+"""Recovery z-scores: standard deviation, and distance of the mean from 0, worth a remark."""
 EDGE = 0.02
 """Share of the prior at each end that counts as its edge."""
 FEW = 8
@@ -101,8 +101,9 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
         if not shrinkage >= IDENTIFIED:
             yield (
                 "not identified",
-                f"{p.name} is not identified: its posterior is nearly as wide as its prior "
-                f"(shrinkage {shrinkage:.2f}, below {IDENTIFIED:g}). Do not interpret its value.",
+                f"the recording does not identify {p.name}: its posterior is too wide beside its "
+                f"prior (shrinkage {shrinkage:.2f}, below {IDENTIFIED:g}). "
+                "Do not interpret its value.",
             )
 
 
@@ -137,14 +138,14 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
         (
             "others",
             "others_r",
-            "other people's mean FC resembles this person's more than the model",
+            "other people's mean FC is closer to this person's than the model",
         ),
         ("linear", "linear_r", "a linear network on the same connectome fits as well or better"),
         ("structure", "structure_r", "the connectome itself fits as well or better"),
         (
             "noise",
             "noise_pattern_r",
-            "the pattern of measurement noise alone fits as well or better",
+            "the pattern of measurement noise alone fits as well",
         ),
     ):
         if r.number(name) >= fit:

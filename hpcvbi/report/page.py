@@ -101,8 +101,8 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
         ),
         Picture(
             data_uri(yardsticks(result)),
-            "FC fit beside its yardsticks. Bars are one standard deviation over draws; hollow marks "
-            "are under measurement noise.",
+            "FC fit beside its yardsticks. Bars are one standard deviation over draws; hollow "
+            "marks are under measurement noise.",
         ),
     ]
     if seen.grid is not None:
@@ -116,7 +116,7 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
     pictures.append(
         Picture(
             data_uri(fc_matrices(result, seen)),
-            "Functional connectivity of the recording, and the mean over posterior predictive draws.",
+            "FC of the recording, and the mean over posterior predictive draws.",
             wide=True,
         )
     )

@@ -1,4 +1,4 @@
-"""A finished study as the report reads it: each person's judgement, and the arrays of the figures."""
+"""A finished study as the report reads it: each person's judgement, and what figures show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whole studies on an embedded cluster: what they write, and that nothing but the study decides it."""
+"""Whole studies on an embedded cluster: what they write, and that only the study decides it."""
 
 import json
 import sys
@@ -142,9 +142,7 @@ def test_the_window_of_blocks_in_flight_is_bounded(worker):
     assert worker.free == free
 
 
-def test_data_that_changed_under_a_store_are_refused_by_the_worker(
-    worker, finished, people_folder
-):
+def test_data_that_changed_under_a_store_are_refused_by_the_worker(worker, finished, people_folder):
     path = people_folder / "anna/bold.csv"
     kept = path.read_bytes()
     try:
@@ -172,5 +170,3 @@ def test_the_report_is_built_from_the_store_alone(finished):
     assert built.returncode == 0, built.stderr
     assert page.read_bytes() == before
     assert Store.open(finished.parent / "out").done_puts() >= {("anna", "evaluation")}
-
-

@@ -33,7 +33,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Who is in the study; `features` and `stamp` may be hostile, and the `unjudged` have no end."""
+    """Who is in the study; `features` and `stamp` may be hostile, the `unjudged` have no end."""
 
     fates: dict[str, Fate] = field(default_factory=lambda: {"101": Fate(), "102": Fate()})
     features: tuple[str, str, str] = ("fc_mean", "fc_sd", "lag1_autocorrelation")

@@ -28,18 +28,14 @@ def test_a_store_opens_with_xarray_alone() -> None:
     assert not any(isinstance(n, ast.ImportFrom) for n in nodes)
 
 
-# zmq's sockets and event loop belong to Jupyter, which closes some of them late
-@pytest.mark.filterwarnings("ignore:.*:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
     folder = write(tmp_path / "study", Cohort({"101": Fate(), "102": Fate(fits=False)}))
     monkeypatch.setenv("HPCVBI_STORE", str(folder / "store.zarr"))
-    # the kernel is a process of its own, whose warnings are errors too
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     path = next(path for path in NOTEBOOKS if path.stem == LOOK)
     notebook = nbformat.read(path, as_version=4)
+    # the kernel is a process of its own: warnings are errors there too
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     first.source = "import warnings\nwarnings.simplefilter('error')\n" + first.source
     client = NotebookClient(

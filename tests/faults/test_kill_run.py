@@ -1,4 +1,6 @@
-"""SIGKILL of the driver at several moments: the resumed study ends with the same bytes and repeats nothing that was marked."""
+"""SIGKILL of the driver at several moments: the resumed study ends with the same bytes and repeats
+nothing that was marked.
+"""
 
 import os
 import signal
@@ -59,7 +61,7 @@ def run_until(study: Path, reached) -> bool:
 
 @pytest.fixture(scope="module")
 def killed_and_resumed(finished, people_folder, tmp_path_factory) -> tuple[Path, int]:
-    """One study killed at every moment in turn, then resumed to its end; how often it was killed."""
+    """Kill one study at every moment in turn, then resume it to its end; count the kills."""
     folder = tmp_path_factory.mktemp("killed")
     study = write_study(folder / "study.yaml", people_folder, folder / "out")
     kills = sum(run_until(study, reached) for reached in MOMENTS.values())
@@ -73,8 +75,9 @@ def test_the_driver_was_killed_at_every_moment(killed_and_resumed):
 
 
 def test_the_store_is_equal_byte_for_byte(finished, killed_and_resumed):
-    whole, resumed = files(finished.parent / "out/store.zarr"), files(
-        killed_and_resumed[0] / "store.zarr"
+    whole, resumed = (
+        files(finished.parent / "out/store.zarr"),
+        files(killed_and_resumed[0] / "store.zarr"),
     )
     assert whole.keys() == resumed.keys()
     # The root names the study by its hash, in which the folder of results has no part.
