@@ -18,7 +18,7 @@ LARGEST_SHARE = 0.99
 
 
 def noise_share(signal: np.ndarray, tr_s: float, above_hz: float = 0.3) -> np.ndarray:
-    """Share of white noise in the variance of each region, (region,), from a signal (time, region)."""
+    """Share (region,) of white noise in the variance of a signal (time, region)."""
     signal = np.asarray(signal, float)
     frequency = np.fft.rfftfreq(len(signal), tr_s)
     above = frequency > above_hz

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 48
+SHADES = 40
+"""Colours of a matrix; more cannot be told apart, and make the file larger."""
 FAR = 2.0
 """Half ranges from the middle beyond which a recorded value is drawn at the margin."""
 
@@ -67,17 +69,20 @@ def _marginal(axes: "Axes", p: Parameter, samples: np.ndarray) -> None:
 @styled
 def fc_matrices(result: Judged, evidence: Evidence) -> "Figure":
     """Draw recorded FC beside the mean predicted FC, without and with measurement noise."""
+    from matplotlib import colormaps
+
     shown = [("recorded", evidence.recorded_fc), ("model", evidence.model_fc)]
     if not np.array_equal(evidence.model_fc, evidence.noisy_fc):
         shown.append(("model + measurement noise", evidence.noisy_fc))
     order, ticks = _by_hemisphere(evidence.regions)
     limit = max(float(np.quantile(np.abs(fc), 0.995)) for _, fc in shown)
-    figure = blank(2.45 * len(shown) + 0.7, 2.95)
+    colours = colormaps["RdBu_r"].resampled(SHADES)
+    figure = blank(2.45 * len(shown) + 0.7, 2.75)
     row = figure.subplots(1, len(shown))
     for axes, (title, fc) in zip(row, shown, strict=True):
         matrix = from_upper(fc)[np.ix_(order, order)]
         np.fill_diagonal(matrix, np.nan)
-        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        image = axes.imshow(matrix, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
         axes.set(xticks=list(ticks), yticks=list(ticks))
         axes.set_xticklabels(ticks.values())
         axes.set_yticklabels(ticks.values(), rotation=90, va="center")

@@ -15,6 +15,8 @@ IDENTIFIED = 0.5
 """Shrinkage from which on a parameter counts as identified."""
 OVERCONFIDENT, BIASED = 1.5, 0.5
 """Recovery z-scores: standard deviation, and distance of the mean from 0, worth a remark."""
+JOINT = 0.05
+"""Joint p-value up to which the recording counts as outside, as in `evaluate.predictive`."""
 EDGE = 0.02
 """Share of the prior at each end that counts as its edge."""
 FEW = 8
@@ -108,21 +110,27 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
 
 
 def _outside(r: Judged) -> str:
-    parts = []
-    if not r.number("joint_p") > 0.05:
-        distance, p = r.number("joint_distance"), r.number("joint_p")
-        parts.append(f"all features together (distance {distance:.1f}, p = {p:.2g})")
     ranges = zip(
         r.features,
         *(r.numbers[f"feature_{what}"] for what in ("inside", "recorded", "lower", "upper")),
         strict=True,
     )
-    for name, inside, recorded, lower, upper in ranges:
-        if not inside:
-            parts.append(f"{name} (recorded {recorded:.3g}, predicted {lower:.3g} to {upper:.3g})")
+    alone = [
+        f"{name} (recorded {recorded:.3g}, predicted {lower:.3g} to {upper:.3g})"
+        for name, inside, recorded, lower, upper in ranges
+        if not inside
+    ]
+    p = r.number("joint_p")
+    if p > JOINT:
+        return (
+            f"the recording lies OUTSIDE the posterior predictive range of {_names(alone)}, though "
+            f"all features together look like one of the model's own draws (p = {p:.2g}). Read the "
+            "parameters with reserve."
+        )
+    together = f"all features together (distance {r.number('joint_distance'):.1f}, p = {p:.2g})"
     return (
         "the recording lies OUTSIDE what the model with this posterior makes: "
-        f"{_names(parts)}. Do not read the parameters as this person's."
+        f"{_names([together, *alone])}. Do not read the parameters as this person's."
     )
 
 

@@ -17,7 +17,7 @@ from hpcvbi.report.table import glossary, row
 from hpcvbi.store import Store
 from hpcvbi.store.durable import write_durably
 
-FIGURES_FOR = 24
+FIGURES_FOR = 16
 """People who get figures of their own; the page stays small for a large cohort."""
 REMARKABLE = ("grid", "calibration", "edge")
 """Plain statements that the summary repeats; the others are counted there."""
@@ -37,7 +37,7 @@ def build(folder: Path | str) -> Path:
     from jinja2 import Environment, StrictUndefined
 
     store = Store.open(folder)
-    template = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+    template = files("hpcvbi.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

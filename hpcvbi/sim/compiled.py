@@ -23,7 +23,7 @@ from numba import njit
 from hpcvbi.observe import bold
 from hpcvbi.sim import noise
 from hpcvbi.sim.kernel import Kernel
-from hpcvbi.sim.lanes import functions, vector
+from hpcvbi.sim.lanes import functions, memory, vector
 from hpcvbi.sim.source import source
 
 ARITHMETIC = {
@@ -71,7 +71,7 @@ def fingerprint(function: Callable) -> list[str]:
 
 def _digest(text: str, declared: tuple[Callable, ...]) -> str:
     parts = [text, *(part for function in declared for part in fingerprint(function))]
-    parts += [inspect.getsource(module) for module in (bold, noise, functions, vector)]
+    parts += [inspect.getsource(module) for module in (bold, noise, functions, memory, vector)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -120,9 +120,9 @@ def compiled(kernel: Kernel) -> Callable:
         balloon=bind(bold.balloon),
         bold_signal=bind(bold.bold_signal),
         LEAST_INFLOW=bold.LEAST_INFLOW,
-        load=vector.load,
-        spread=vector.spread,
-        store=vector.store,
+        load=memory.load,
+        spread=memory.spread,
+        store=memory.store,
         fma=vector.fma,
         where=vector.where,
         sqrt=vector.sqrt,

@@ -14,15 +14,14 @@ import numpy as np
 from numba import njit
 
 from hpcvbi.sim.lanes.functions import inline, log32
+from hpcvbi.sim.lanes.memory import load, store
 from hpcvbi.sim.lanes.vector import (
     as_bits,
     as_signed,
     fma,
     from_bits,
-    load,
     rotate_left,
     sqrt,
-    store,
     to_float,
     unsigned_to_float,
 )

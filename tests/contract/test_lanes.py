@@ -7,7 +7,8 @@ import pytest
 from numba import njit
 
 from hpcvbi.sim.lanes.functions import exp, log
-from hpcvbi.sim.lanes.vector import load, rint, sqrt, store, where
+from hpcvbi.sim.lanes.memory import load, store
+from hpcvbi.sim.lanes.vector import rint, sqrt, where
 
 LARGEST_ERROR = {np.float32: 2e-7, np.float64: 5e-16}
 

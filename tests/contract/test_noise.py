@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from hpcvbi.sim.lanes.vector import load, store
+from hpcvbi.sim.lanes.memory import load, store
 from hpcvbi.sim.noise import keys, normals, threefry
 
 ONES, PI = [0xFFFFFFFF] * 4, [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344]

@@ -135,6 +135,16 @@ def test_unflattering_yardsticks_are_said(folder: Path) -> None:
     assert "others" not in {f.about for f in findings(replace(result, numbers=lonely))}
 
 
+def test_outside_says_whether_alone_or_together(folder: Path) -> None:
+    result = judged(folder)[1]
+    together = findings(result)[0].text
+    assert "all features together (distance" in together and "Do not read" in together
+    alone = {**result.numbers, "joint_p": np.asarray(0.4)}
+    said = findings(replace(result, numbers=alone))[0]
+    assert said.loud and "predictive range of fc_mean (recorded" in said.text
+    assert "(p = 0.4)" in said.text and "Do not read" not in said.text
+
+
 def test_posterior_at_the_edge_of_its_prior_is_said(folder: Path) -> None:
     result = judged(folder)[0]
     edge = {**result.numbers, "upper": np.array([1.399, 3e-4])}
