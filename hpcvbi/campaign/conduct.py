@@ -25,7 +25,13 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> int
     folder = str(Path(study.output).resolve())
     manifest, sha256 = identity(study, people)
     with Driver.create(folder, manifest, sha256) as store:
-        store.append("run started", **stamp())
+        store.append(
+            "run started",
+            name=study.name,
+            seed=study.seed,
+            terms=sorted({person.terms for person in people if person.terms}),
+            **stamp(),
+        )
         blocks = run(study, people, store, starter(study, folder), progress)
         store.append("run finished", blocks=blocks, time=stamp()["time"])
         return blocks

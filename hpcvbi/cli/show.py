@@ -7,7 +7,7 @@ from rich.table import Table
 
 from hpcvbi.campaign import Plan
 from hpcvbi.config import Study
-from hpcvbi.report import table
+from hpcvbi.report import findings, judged, table
 from hpcvbi.store import Progress
 
 
@@ -48,7 +48,7 @@ def status(console: Console, progress: Progress) -> None:
 
 
 def results(console: Console, folder: Path) -> None:
-    """Show what was found, one column per person."""
+    """Show what was found, one column per person, and every warning."""
     rows = table(folder)
     if not rows:
         console.print("nobody has been judged yet")
@@ -58,3 +58,8 @@ def results(console: Console, folder: Path) -> None:
         if label != "person":
             shown.add_row(label, *(row[label] for row in rows))
     console.print(shown)
+    for result in judged(folder):
+        for finding in findings(result):
+            if finding.loud:
+                words = f"WARNING {finding.person}: {finding.text}"
+                console.print(words, style="bold red", markup=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """A person's posterior, FC matrices and predictive check, one small function each."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def fc_matrices(result: Judged, evidence: Evidence) -> "Figure":
     for axes, (title, fc) in zip(row, shown, strict=True):
         matrix = from_upper(fc)[np.ix_(order, order)]
         np.fill_diagonal(matrix, np.nan)
-        image = axes.imshow(matrix, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
+        axes.imshow(matrix, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
         axes.set(xticks=list(ticks), yticks=list(ticks))
         axes.set_xticklabels(ticks.values())
         axes.set_yticklabels(ticks.values(), rotation=90, va="center")
@@ -90,7 +90,9 @@ def fc_matrices(result: Judged, evidence: Evidence) -> "Figure":
         axes.spines[:].set_visible(False)
         r = correlation(fc, evidence.recorded_fc)
         axes.set_title(f"{title}\n" if title == "recorded" else f"{title}\nr = {r:.2f}")
-    bar = figure.colorbar(image, ax=row, shrink=0.8, pad=0.015, label="FC: Pearson correlation")
+    bar = figure.colorbar(
+        row[0].images[0], ax=row, shrink=0.8, pad=0.015, label="FC: Pearson correlation"
+    )
     bar.outline.set_visible(False)
     return figure
 
@@ -124,7 +126,13 @@ def predictive_check(result: Judged, evidence: Evidence) -> "Figure":
         z = (recorded - (lower + upper) / 2) / half
         far = "<" if z < -FAR else ">" if z > FAR else "D"
         colour = INK if inside else VERMILION
-        mark = {"s": 34, "color": colour, "edgecolors": "white", "linewidths": 0.8, "zorder": 3}
+        mark: dict[str, Any] = {
+            "s": 34,
+            "color": colour,
+            "edgecolors": "white",
+            "linewidths": 0.8,
+            "zorder": 3,
+        }
         axes.scatter([np.clip(z, -FAR, FAR)], [row], marker=far, **mark)
         word = "" if inside else "  OUTSIDE"
         texts.append(f"{recorded:.3g}   ({lower:.3g} to {upper:.3g}){word}")

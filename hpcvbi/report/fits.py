@@ -1,7 +1,7 @@
 """How well FC is met, beside what one would get without a posterior, or without a model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def yardsticks(result: Judged) -> "Figure":
     for label in known:
         name, sd, colour, marker = YARDSTICKS[label]
         y, value = places[names.index(label)], result.number(name)
-        hollow = {"markerfacecolor": "white"} if y >= WITHOUT_NOISE else {}
+        hollow: dict[str, Any] = {"markerfacecolor": "white"} if y >= WITHOUT_NOISE else {}
         error = result.number(sd) if sd else None
         axes.errorbar(value, y, xerr=error, fmt=marker, color=colour, capsize=2, **hollow)
         reach = max(value, value + (error or 0.0))
