@@ -59,8 +59,8 @@ def summary(results: Sequence[Judged], people: Sequence[str]) -> list[str]:
     }
     if reach:
         lines.append(
-            "Under the posterior, the model's FC fits at least as well as at the best point of a "
-            f"plain grid on fresh noise seeds: {_count(reach)}."
+            "Under the posterior, the model's FC fits as well as at the best point of a plain grid "
+            f"on fresh noise seeds, to within two standard errors: {_count(reach)}."
         )
     for name, than in (
         ("linear_r", "a linear network on the same connectome"),
