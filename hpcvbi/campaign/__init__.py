@@ -10,7 +10,7 @@ judged again, and what a resumed run computes depends on the study alone, never 
 
 from hpcvbi.campaign.chain import Subject, subjects_of
 from hpcvbi.campaign.conduct import conduct
-from hpcvbi.campaign.loop import Progress
+from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.plan import Plan, plan
 
-__all__ = ["Plan", "Progress", "Subject", "conduct", "plan", "subjects_of"]
+__all__ = ["Outcome", "Plan", "Progress", "Subject", "conduct", "plan", "subjects_of"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from hpcvbi.campaign.loop import Progress, run
+from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.cluster import Executor, local_executor
 from hpcvbi.cohort import Person
@@ -12,8 +12,8 @@ from hpcvbi.config import Study, check, identity
 from hpcvbi.store import Driver
 
 
-def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> int:
-    """Run or resume a study; return how many blocks were computed.
+def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Outcome:
+    """Run or resume a study.
 
     Raises
     ------
@@ -32,9 +32,10 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> int
             terms=sorted({person.terms for person in people if person.terms}),
             **stamp(),
         )
-        blocks = run(study, people, store, starter(study, folder), progress)
-        store.append("run finished", blocks=blocks, time=stamp()["time"])
-        return blocks
+        outcome = run(study, people, store, starter(study, folder), progress)
+        failed = sorted(outcome.failed)
+        store.append("run finished", blocks=outcome.blocks, failed=failed, time=stamp()["time"])
+        return outcome
 
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:

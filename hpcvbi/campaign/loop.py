@@ -4,6 +4,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from hpcvbi.cluster import Executor, Failure, Learned
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
-from hpcvbi.core.errors import ClusterError
+from hpcvbi.core.errors import ClusterError, HpcvbiError, TooFewSurvivors
 from hpcvbi.store import Driver
 
 ATTEMPTS = 3
@@ -41,6 +42,18 @@ class Progress(Protocol):
         """A person is done."""
         ...
 
+    def failed(self, chain: str, error: HpcvbiError) -> None:
+        """A person cannot be inferred; the others go on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many blocks a run computed, and who could not be inferred, why."""
+
+    blocks: int
+    failed: Mapping[str, HpcvbiError]
+
 
 def run(
     study: Study,
@@ -48,8 +61,8 @@ def run(
     store: Driver,
     start_executor: Callable[[], Executor],
     progress: Progress,
-) -> int:
-    """Run the study to its end; return how many blocks were computed."""
+) -> Outcome:
+    """Run the study to its end."""
     subjects = subjects_of(study, people)
     loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress)
     try:
@@ -57,7 +70,7 @@ def run(
     finally:
         loop.close()
     store.finish()
-    return loop.computed
+    return Outcome(loop.computed, loop.failed)
 
 
 class Loop:
@@ -73,6 +86,7 @@ class Loop:
     ) -> None:
         self.study, self.subjects, self.store, self.progress = study, subjects, store, progress
         self.computed = 0
+        self.failed: dict[str, HpcvbiError] = {}
         self._start_executor = start_executor
         self._executor: Executor | None = None
         self._queue: list[tuple[int, int, Block]] = []
@@ -173,10 +187,21 @@ class Loop:
             ) from failure.error
         heapq.heappush(self._queue, (0, next(self._order), failure.block))
 
+    def _set_aside(self, name: str, error: HpcvbiError) -> None:
+        """Go on without a person whose draws do not suffice."""
+        self.failed[name] = error
+        self._queue = [entry for entry in self._queue if entry[2].chain != name]
+        heapq.heapify(self._queue)
+        self.store.append("failed", chain=name, error=str(error))
+        self.progress.failed(name, error)
+
     def _hand_over(self, learned: Learned, chains: dict[str, Chain]) -> None:
+        wish = self._waiting.pop(learned.label)
+        if isinstance(learned.error, TooFewSurvivors):
+            self._set_aside(learned.label, learned.error)
+            return
         if learned.error is not None:
             raise learned.error
-        wish = self._waiting.pop(learned.label)
         assert isinstance(wish, Learn)
         result, seconds = learned.result
         self.store.append("learned", chain=learned.label, label=wish.label, seconds=seconds)

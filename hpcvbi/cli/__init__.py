@@ -43,10 +43,13 @@ def run(study: StudyFile) -> None:
     console = Console()
     loaded = load(study)
     with progress_on(console, Path(loaded.output)) as progress:
-        blocks = campaign.conduct(loaded, cohort_of(loaded), progress)
+        outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
     report = build(Path(loaded.output))
     show.results(console, Path(loaded.output))
-    console.print(f"{blocks} blocks computed; report: {report}", soft_wrap=True)
+    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
+    if outcome.failed:
+        show.failures(console, outcome)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from hpcvbi.core.block import Block, BlockReport
+from hpcvbi.core.errors import HpcvbiError
 
 Key = tuple[str, str]
 
@@ -63,6 +64,10 @@ class Tally:
     def judged(self, chain: str) -> None:
         """Write that a person is done."""
         self.line(f"{chain}  done")
+
+    def failed(self, chain: str, error: HpcvbiError) -> None:
+        """Write that a person cannot be inferred."""
+        self.line(f"{chain}  failed: {error}")
 
     def line(self, text: str) -> None:
         """Write one line to the log, and to the console where it shows no bars."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from hpcvbi.campaign import Plan
+from hpcvbi.campaign import Outcome, Plan
 from hpcvbi.config import Study
 from hpcvbi.report import findings, judged, table
 from hpcvbi.store import Progress
@@ -45,6 +45,13 @@ def status(console: Console, progress: Progress) -> None:
     console.print(f"judged: {', '.join(judged) or 'nobody yet'}", soft_wrap=True)
     driver = progress.driver
     console.print(f"driver: {driver}" if driver else "no driver is running", soft_wrap=True)
+
+
+def failures(console: Console, outcome: Outcome) -> None:
+    """Show who could not be inferred, and why."""
+    for person, error in outcome.failed.items():
+        words = f"NOT INFERRED {person}: {error}"
+        console.print(words, style="bold red", markup=False, soft_wrap=True)
 
 
 def results(console: Console, folder: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import os
 import sys
+import tempfile
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,18 @@ def cache_folder() -> Path:
     return Path(root) / "hpcvbi" / "kernels"
 
 
+def _made(folder: Path) -> Path:
+    """Make the folder, or one in the system's temporary folder where that is not possible."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"hpcvbi-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to somebody else") from None
+    return folder
+
+
 def fingerprint(function: Callable) -> list[str]:
     """All that determines what a declared function computes: its code and the globals that it
     reads.
@@ -76,8 +89,7 @@ def _digest(text: str, declared: tuple[Callable, ...]) -> str:
 
 
 def _write(text: str, declared: tuple[Callable, ...]) -> Path:
-    folder = cache_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _made(cache_folder())
     path = folder / f"kernel_{_digest(text, declared)}.py"
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")

@@ -170,3 +170,13 @@ def test_the_report_is_built_from_the_store_alone(finished):
     assert built.returncode == 0, built.stderr
     assert page.read_bytes() == before
     assert Store.open(finished.parent / "out").done_puts() >= {("anna", "evaluation")}
+
+
+def test_a_person_without_enough_draws_is_set_aside_and_the_others_go_on(people_folder, tmp_path):
+    study = write_study(tmp_path / "study.yaml", people_folder, tmp_path / "out")
+    text = study.read_text().replace("min_survivors: 20", "min_survivors: 60")
+    study.write_text(text)
+    done = hpcvbi("run", study)
+    assert done.returncode == 1
+    assert "NOT INFERRED anna" in done.stdout and "NOT INFERRED ben" in done.stdout
+    assert "Traceback" not in done.stderr
