@@ -272,3 +272,24 @@ def test_impossible_arrays_are_refused(one_round):
 
 def test_the_table_of_algorithms():
     assert ALGORITHMS["tsnpe"] is Tsnpe
+
+
+def test_a_member_that_got_stuck_is_fitted_again(monkeypatch):
+    from hpcvbi.core.seeds import derive_seed
+    from hpcvbi.infer import tsnpe
+
+    seeds, stuck = [], derive_seed("fit", 3, 1, 0)
+
+    def fit(architecture, training, z, x, seed):
+        seeds.append(seed)
+        done = tsnpe_fit(architecture, training, z, x, seed)
+        # The real fit, reported as one that ended far above the others.
+        return replace(done, validation_loss=done.validation_loss + 50.0 * (seed == stuck))
+
+    tsnpe_fit = tsnpe.fit
+    monkeypatch.setattr(tsnpe, "fit", fit)
+    _, (info,) = learn(QUICK)
+    again = derive_seed("fit", 3, 1, 1)
+    assert seeds == [derive_seed("fit", 3, 0, 0), stuck, again]
+    assert max(info.validation_loss) < 50.0
+    assert learn(replace(QUICK, restarts=0))[1][0].validation_loss[1] > 50.0 / 2
