@@ -11,6 +11,6 @@ judged again, and what a resumed run computes depends on the study alone, never 
 from hpcvbi.campaign.chain import Subject, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.loop import Outcome, Progress
-from hpcvbi.campaign.plan import Plan, plan
+from hpcvbi.campaign.plan import Plan, plan, rounds_of
 
-__all__ = ["Outcome", "Plan", "Progress", "Subject", "conduct", "plan", "subjects_of"]
+__all__ = ["Outcome", "Plan", "Progress", "Subject", "conduct", "plan", "rounds_of", "subjects_of"]

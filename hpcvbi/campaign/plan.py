@@ -40,25 +40,31 @@ class Plan:
 
 def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     """Count draws, blocks, bytes and core-hours of a study."""
-    kept = {"fc", "fc_model"}
-    grid, inference = study.yardsticks.grid, study.inference
-    counts: dict[str, tuple[int, set[str]]] = {
-        "predictive": (study.yardsticks.predictive, kept),
-        "grid": (grid.points * grid.draws, kept),
-        "grid_fresh": (grid.fresh, kept),
-    }
-    for number in range(inference.rounds):
-        counts[f"round_{number:03d}"] = inference.draws, set(study.keep)
     rounds = []
-    for name, (draws, keep) in sorted(counts.items(), reverse=True):
+    for name, (draws, keep) in rounds_of(study).items():
         work = sum(draws * s.brain.n_steps * s.brain.connectome.n_regions for s in subjects)
         size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
         blocks = len(subjects) * len(blocks_of("", name, draws, study.block))
         hours = work / NODE_STEPS_PER_CORE_SECOND / 3600.0
         rounds.append(RoundPlan(name, draws * len(subjects), blocks, size, hours))
     members = algorithm_of(study).members
-    learning = len(subjects) * inference.rounds * members * LEARN_SECONDS_PER_MEMBER / 3600.0
+    learning = len(subjects) * study.inference.rounds * members * LEARN_SECONDS_PER_MEMBER / 3600.0
     return Plan(tuple(s.name for s in subjects), tuple(rounds), learning)
+
+
+def rounds_of(study: Study) -> dict[str, tuple[int, set[str]]]:
+    """Return the rounds of a person: how many draws, and what is kept of each besides features."""
+    kept = {"fc", "fc_model"}
+    grid, inference = study.yardsticks.grid, study.inference
+    rounds = {
+        f"round_{n:03d}": (inference.draws, set[str](study.keep)) for n in range(inference.rounds)
+    }
+    return {
+        **rounds,
+        "predictive": (study.yardsticks.predictive, kept),
+        "grid": (grid.points * grid.draws, kept),
+        "grid_fresh": (grid.fresh, kept),
+    }
 
 
 def bytes_per_draw(study: Study, subject: Subject, keep: set[str]) -> int:

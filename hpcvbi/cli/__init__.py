@@ -42,7 +42,8 @@ def run(study: StudyFile) -> None:
 
     console = Console()
     loaded = load(study)
-    with progress_on(console, Path(loaded.output)) as progress:
+    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
+    with progress_on(console, Path(loaded.output), draws) as progress:
         outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
     report = build(Path(loaded.output))
     show.results(console, Path(loaded.output))

@@ -80,29 +80,28 @@ class Tally:
 class Bars(Tally):
     """A bar per person: round, draws, draws per second, time left."""
 
-    def __init__(self, log: TextIO, bars: Progress) -> None:
+    def __init__(self, log: TextIO, bars: Progress, draws: int) -> None:
         super().__init__(log, None)
-        self._bars = bars
+        self._bars, self._all = bars, draws
         self._tasks: dict[str, TaskID] = {}
+        self._computed: dict[str, int] = {}
 
     def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
-        """Lengthen the person's bar."""
+        """Show the round, and what the store has of it already."""
         super().planned(chain, round, blocks, missing)
         if chain not in self._tasks:
-            self._tasks[chain] = self._bars.add_task(chain, total=0, round=round, rate="")
-        task = self._tasks[chain]
-        size = blocks[0].size if blocks else 0
-        have = self._draws[chain, round] - min(missing * size, self._draws[chain, round])
-        total = (self._bars.tasks[task].total or 0) + self._draws[chain, round]
-        self._bars.update(task, total=total, round=round, advance=have)
+            self._tasks[chain] = self._bars.add_task(chain, total=self._all, round=round, rate="")
+        have = self._draws[chain, round] * (1.0 - missing / len(blocks))
+        self._bars.update(self._tasks[chain], round=round, advance=have)
 
     def computed(self, report: BlockReport) -> None:
         """Advance the person's bar."""
         super().computed(report)
-        task = self._tasks[report.block.chain]
-        speed = self._bars.tasks[task].speed
-        rate = f"{speed:.1f} draws/s" if speed else ""
-        self._bars.update(task, advance=report.block.size, round=report.block.round, rate=rate)
+        block = report.block
+        task = self._tasks[block.chain]
+        self._computed[block.chain] = self._computed.get(block.chain, 0) + block.size
+        rate = self._computed[block.chain] / (self._bars.tasks[task].elapsed or 1.0)
+        self._bars.update(task, advance=block.size, round=block.round, rate=f"{rate:.1f} draws/s")
 
     def learned(self, chain: str, label: str, seconds: float) -> None:
         """Show what was learned last."""
@@ -111,8 +110,10 @@ class Bars(Tally):
 
 
 @contextmanager
-def progress_on(console: Console, folder: Path) -> Iterator[Tally]:
-    """Follow a run into its log file, and on the console: bars on a terminal, else lines."""
+def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
+    """Follow a run of `draws` per person into its log file and on the console: there with bars on
+    a terminal, with lines elsewhere.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "run.log").open("a") as log:
         if not console.is_terminal:
@@ -128,4 +129,4 @@ def progress_on(console: Console, folder: Path) -> Iterator[Tally]:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bars:
-            yield Bars(log, bars)
+            yield Bars(log, bars, draws)
