@@ -66,7 +66,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     """Infer one person: rounds of simulating and learning, then the judgement."""
     name, space, labels = subject.name, subject.brain.space, subject.brain.connectome.labels
     names = study.features.names
-    if (name, "evaluation") in store.done_puts():
+    if store.has(name, "evaluation"):
         return
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
@@ -83,7 +83,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     for number in range(algorithm.rounds):
         data = yield Simulate(f"round_{number:03d}", space.from_unit(u), study.keep)
         group = f"inference_{number:03d}"
-        if (name, group) in store.done_puts():
+        if store.has(name, group):
             state = algorithm.from_arrays(store.get(name, group)[0])
         else:
             x = np.where((data["status"] == Status.OK)[:, None], data["features"], np.nan)

@@ -145,6 +145,11 @@ class Store:
         keys = (key for key in done if key[:2] in rounds)
         return blocks_that_hold(self.root, done, keys, verify)
 
+    def has(self, chain: str, group: str) -> bool:
+        """Whether a data set was written whole and its files are there."""
+        mark = self._marks.puts.get((chain, group))
+        return mark is not None and group_holds(self.root, mark, "size")
+
     def done_puts(self, verify: Verify = "size") -> set[GroupKey]:
         """Data sets written whole whose marks hold: (chain, group)."""
         puts = self._marks.puts

@@ -223,6 +223,8 @@ def test_put_again_touches_nothing_and_other_content_replaces(folder: Path) -> N
         assert put_posterior(store, "a", shift=1.0) != first
         assert store.get("a", "posterior")[0]["G"][0, 0] == 1.0
     assert Store.open(folder).done_puts("full") == {("a", "posterior")}
+    assert Store.open(folder).has("a", "posterior")
+    assert not Store.open(folder).has("b", "posterior")
 
 
 def test_a_round_keeps_its_first_draws(folder: Path) -> None:

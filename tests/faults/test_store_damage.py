@@ -232,6 +232,7 @@ def test_a_replacement_that_never_got_its_mark_is_not_taken_for_the_old_one(
             store.put("a", "x", [Variable("G", ("chain", "draw"), draws[::-1])])
     assert sorted(sizes) == sorted(size for size, _ in digests.values())
     assert ("a", "x") not in Store.open(folder).done_puts("size")
+    assert not Store.open(folder).has("a", "x")
 
 
 def test_unmarked_files_are_never_trusted(folder: Path) -> None:
