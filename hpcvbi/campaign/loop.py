@@ -138,6 +138,9 @@ class Loop:
             except StopIteration:
                 self.progress.judged(name)
                 return
+            except TooFewSurvivors as error:
+                self._set_aside(name, error)
+                return
             if isinstance(wish, Learn):
                 self._waiting[name] = wish
                 self.executor.learn(name, partial(_timed, wish.function))

@@ -92,7 +92,14 @@ def _build(architecture: Architecture) -> Any:
         num_transforms=architecture.transforms,
         num_components=COMPONENTS,
     )
-    return build(torch.zeros(2, architecture.n_params), torch.zeros(2, architecture.n_features))
+    net = build(torch.zeros(2, architecture.n_params), torch.zeros(2, architecture.n_features))
+    # The first variable of an autoregressive step does not see the features. sbi permutes at random
+    # between the steps, so that in one of ten networks some variable is always first and learns
+    # nothing; turning the order by one makes each variable first in its turn.
+    for name, part in net.state_dict().items():
+        if name.endswith("_permutation"):
+            part.copy_(torch.roll(torch.arange(architecture.n_params), 1))
+    return net
 
 
 def _layout(net: Any) -> str:

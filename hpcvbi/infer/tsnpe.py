@@ -15,13 +15,12 @@ simulation-based inference, DOI 10.48550/arXiv.2210.04815.
 """
 
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 
 from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
-from hpcvbi.infer.flow import Architecture, Fitted, Mixture, Training, fit, isolated
+from hpcvbi.infer.flow import Architecture, Mixture, Training, fit, isolated
 from hpcvbi.infer.scaling import fit_scaling
 from hpcvbi.infer.truncation import in_cube, in_unit_cube, sobol, uniform_in_region
 from hpcvbi.infer.tsnpe_state import TsnpeInfo, TsnpeState
@@ -39,8 +38,6 @@ class Tsnpe:
     weight_decay, validation, max_epochs, stop_after: the fit; `weight_decay` holds for 256 rows
     and is scaled by 256 / rows; it stops when the held-out loss has not improved for `stop_after`
     epochs. truncation: posterior mass given up at each truncation. clip_margin: see `scaling.py`.
-    stuck, restarts: a member whose held-out loss ends more than `stuck` nats per row above the best
-    one's is fitted again from another start, at most `restarts` times; its better fit is kept.
     min_survivors: fewest rows with finite features to learn from. candidates: Sobol points tried
     before a proposal is filled by resampling.
     """
@@ -58,8 +55,6 @@ class Tsnpe:
     stop_after: int = 20
     truncation: float = 1e-3
     clip_margin: float = 0.5
-    stuck: float = 1.0
-    restarts: int = 2
     min_survivors: int = 64
     candidates: int = 2**17
 
@@ -71,7 +66,7 @@ class Tsnpe:
         for name in ("truncation", "validation"):
             _require(name, getattr(self, name), 0.0, 0.5)
         _require("learning_rate", self.learning_rate, 1e-6, 1.0)
-        for name in ("weight_decay", "clip_margin", "stuck", "restarts"):
+        for name in ("weight_decay", "clip_margin"):
             _require(name, getattr(self, name), 0.0, 1e6)
 
     def init(self, n_params: int, x_observed: np.ndarray) -> TsnpeState:
@@ -130,7 +125,10 @@ class Tsnpe:
         scaling = fit_scaling(rows_x, self.clip_margin)
         u_center, u_scale = rows_u.mean(axis=0), np.maximum(rows_u.std(axis=0), 1e-6)
         z, scaled = (rows_u - u_center) / u_scale, scaling.apply(rows_x)
-        fits = self._fit_members(state, z, scaled, seed)
+        fits = [
+            fit(self._architecture(state), self._training(), z, scaled, derive_seed("fit", seed, m))
+            for m in range(self.members)
+        ]
         state = replace(
             state, round=state.round + 1, u=rows_u, x=rows_x,
             low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
@@ -155,23 +153,6 @@ class Tsnpe:
             clipped=scaling.beyond(rows_x).mean(axis=0).tolist(),
         )
         return replace(state, threshold=threshold), info
-
-    def _fit_members(
-        self, state: TsnpeState, z: np.ndarray, x: np.ndarray, seed: int
-    ) -> list[Fitted]:
-        """Fit every member; one that ends far above the best has got stuck, and starts again."""
-
-        def fitted(member: int, attempt: int) -> Fitted:
-            own_seed = derive_seed("fit", seed, member, attempt)
-            return fit(self._architecture(state), self._training(), z, x, own_seed)
-
-        fits = [fitted(member, 0) for member in range(self.members)]
-        for member, attempt in product(range(self.members), range(1, self.restarts + 1)):
-            best = min(f.validation_loss for f in fits)
-            if fits[member].validation_loss > best + self.stuck:
-                again = fitted(member, attempt)
-                fits[member] = min(fits[member], again, key=lambda f: f.validation_loss)
-        return fits
 
     def done(self, state: TsnpeState) -> bool:
         """Whether all rounds are learned."""
