@@ -91,10 +91,7 @@ def plain_rate(brain: Brain) -> float:
         ring = np.zeros((len(brain.model.sends), int(delays.max()) + 1, n))
         run(state, ring, brain.connectome.weights, delays, params, on, brain.n_steps, gain, kick)
 
-    def timed_steps(work):
-        return cpu_seconds(work)
-
-    return brain.n_steps * n / timed_steps(work)
+    return brain.n_steps * n / cpu_seconds(work)
 
 
 def _plain_loop(brain: Brain):
