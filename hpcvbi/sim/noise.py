@@ -9,8 +9,8 @@ about 6.7.
 
 A path is refined by Brownian bridges: the two halves of an increment ξ are (ξ ± β)/√2, with β from
 the counter's fourth word. Where a scheme uses the areas ζ under the path as well, β and the areas
-of the halves are drawn given ζ, so that coarse and fine are the same path; the conditional laws follow
-from Var(∫∫dW ds) = dt³/3, Kloeden & Platen (1992) doi:10.1007/978-3-662-12616-5, section 5.8.
+of the halves are drawn given ζ, so that coarse and fine are the same path; the conditional laws
+follow from Var(∫∫dW ds) = dt³/3: Kloeden & Platen (1992) doi:10.1007/978-3-662-12616-5, 5.8.
 """
 
 from functools import cache
