@@ -49,7 +49,7 @@ def brain_of(name: str) -> Brain:
     if unseen := set(model.sends) - set(model.state_names):
         assert unseen <= {o.name for o in model.outputs}
         model = replace(model, sends=model.state_names[:1])
-    (G,) = coupling.params
+    G = coupling.params[0]
     return Brain(
         NETWORK,
         model,
