@@ -97,6 +97,8 @@ def test_what_cannot_be_balanced_is_refused():
     with pytest.raises(ConfigError, match="one point: theta has 2 rows"):
         balance_inhibition(brain_of(0.02), np.zeros((2, 0)), seed=1)
     brain = brain_of(0.02)
-    rest = replace(brain, model=MODELS["reduced_wong_wang"], values={}, noise=WhiteNoise(("S",)), sends=())
+    rest = replace(
+        brain, model=MODELS["reduced_wong_wang"], values={}, noise=WhiteNoise(("S",)), sends=()
+    )
     with pytest.raises(ConfigError, match="use wong_wang_ei"):
         balance_inhibition(rest, seed=1)
