@@ -5,6 +5,7 @@ doi:10.1016/j.neuroimage.2007.07.040.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def balloon(t, state, z, c):
     s, f, v, q = state
     extracted = 1 - (1 - c.rho) ** (1 / f)
     return (
-        c.epsilon * z(t) - c.kappa * s - c.gamma * (f - 1),
+        c.epsilon * z - c.kappa * s - c.gamma * (f - 1),
         s,
         (f - v ** (1 / c.alpha)) / c.tau,
         (f * extracted / c.rho - v ** (1 / c.alpha - 1) * q) / c.tau,
@@ -49,9 +50,8 @@ def balloon(t, state, z, c):
 def solution(c, z, times, breaks):
     """Signal at `times` [s], integrated piece by piece between the `breaks` of z."""
     state, signal = np.array([0.0, 1.0, 1.0, 1.0]), []
-    for begin, end in zip(breaks[:-1], breaks[1:], strict=True):
+    for begin, end in pairwise(breaks):
         inside = times[(times > begin) & (times <= end)]
-        middle = (begin + end) / 2
         assert inside[-1] == end
         solved = solve_ivp(
             balloon,
@@ -61,7 +61,7 @@ def solution(c, z, times, breaks):
             inside,
             rtol=1e-10,
             atol=1e-12,
-            args=(lambda t, value=z(middle): value, c),
+            args=(z((begin + end) / 2), c),
         )
         state = solved.y[:, -1]
         _, _, v, q = solved.y
