@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from hpcvbi.config.messages import explain
 from hpcvbi.config.network import (
-    ConnectomeSection,
     CouplingSection,
     ModelSection,
     NoiseSection,
@@ -35,12 +34,11 @@ class Document(Section):
     output: str
     """Where the results go, relative to the working directory."""
     seed: Seed = 1
-    connectome: ConnectomeSection = ConnectomeSection()
     model: ModelSection
     coupling: CouplingSection = CouplingSection()
     noise: NoiseSection | None = None
     stimuli: tuple[StimulusSection, ...] = ()
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = Field(default_factory=dict)
     """Parameters of the model, the coupling, the noise, the stimuli, ... that keep one value: a
     number, or one number per region. What is absent keeps its default.
     """
@@ -72,10 +70,9 @@ class Document(Section):
     def read_texts(self, folder: Path) -> None:
         """Read the files that the document names, relative to `folder`."""
         with self.at("model", "name"):
-            file, installed = file_of(self.model.name), source_of(self.model.name)
-            if file is not None:
+            if file := file_of(self.model.name):
                 self._texts[file] = _read(folder / file)
-            elif installed is not None:
+            elif (installed := source_of(self.model.name)) is not None:
                 self._texts[self.model.name] = installed
         for number, stimulus in enumerate(self.stimuli):
             if isinstance(stimulus.waveform, FileSection):

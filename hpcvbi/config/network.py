@@ -37,9 +37,9 @@ class ModelSection(Section):
     """One of hpcvbi's own; or `path/to/file.py:name`, relative to this file, a Python file that is
     executed; or what an installed package announces in its entry points `hpcvbi.models`.
     """
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = Field(default_factory=dict)
     """Like `values` of the file."""
-    maps: dict[str, Names] = {}
+    maps: dict[str, Names] = Field(default_factory=dict)
     """Regional maps of parameters, `{w: [myelin]}`: w_i = w + w_myelin * myelin_i, with a further
     parameter `w_myelin`, 0 unless it is given or inferred.
     """
@@ -110,5 +110,3 @@ class Integration(Section):
     refine: Annotated[int, Field(ge=0, le=MOST_REFINEMENTS)] = 0
     """How often dt may be halved for a draw that diverges, on the same noise path."""
     dtype: Literal["float32", "float64"] = "float32"
-
-

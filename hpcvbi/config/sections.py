@@ -3,20 +3,29 @@
 An unknown key is an error. Times are milliseconds except where the unit says otherwise.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field
 
-from hpcvbi.brain.coupling import COUPLINGS
 from hpcvbi.cohort import check_id
-from hpcvbi.core.errors import HpcvbiError
-from hpcvbi.core.prior import PRIORS, Prior
+from hpcvbi.config.network import Integration
+from hpcvbi.config.section import (
+    Count,
+    NotNegative,
+    Positive,
+    Section,
+    distinct,
+    one_of,
+    passes,
+    wrong,
+)
 from hpcvbi.features import FEATURES
-from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import HEMODYNAMICS
+
+PersonId = Annotated[str, passes(check_id)]
+Several = Annotated[tuple[PersonId, ...], Field(min_length=1), AfterValidator(distinct)]
+Setting = bool | int | float | str | None
+People = Literal["all"] | Several
 
 
 class NeurolibHcp(Section):
@@ -52,52 +61,34 @@ class MeasurementNoise(Section):
     """What a recording holds beyond this frequency [Hz] is taken as noise."""
 
 
-class Parameter(Section):
-    """A parameter to be inferred: its prior."""
-
-    prior: Annotated[str, _one_of(PRIORS)]
-    low: float
-    """In the unit of the parameter."""
-    high: float
-    """In the unit of the parameter."""
-
-    def build(self) -> Prior:
-        """Return the prior distribution; ConfigError where low and high make none."""
-        return PRIORS[self.prior](self.low, self.high)
-
-
-class Simulation(Section):
+class Simulation(Integration):
     """How the equations are integrated; the duration is the recording's own."""
 
-    dt: Positive = 1.0
-    """Integration step [ms]."""
-    burn_in: Annotated[float, Field(ge=0)] = 60_000.0
+    burn_in: NotNegative = 60_000.0
     """Simulated and discarded before the recording starts [ms]."""
-    scheme: Literal["euler", "heun"] = "euler"
-    dtype: Literal["float32", "float64"] = "float32"
 
 
 class BoldSection(Section):
     """The haemodynamic model; the repetition time is the recording's own."""
 
     of: str
-    """State variable that drives the blood flow."""
+    """State variable or output that drives the blood flow."""
     step: Positive = 10.0
     """Integration step of the haemodynamic equations [ms]."""
-    constants: Annotated[str, _one_of(HEMODYNAMICS)] = "friston2003"
+    constants: Annotated[str, one_of(HEMODYNAMICS)] = "friston2003"
 
 
 class FeaturesSection(Section):
     """The numbers that recording and simulation are compared by."""
 
-    names: Annotated[tuple[Annotated[str, _one_of(FEATURES)], ...], Field(min_length=1)]
+    names: Annotated[tuple[Annotated[str, one_of(FEATURES)], ...], Field(min_length=1)]
     band: tuple[float, float] | None = None
     """Edges of a band-pass on both sides [Hz]; null for none."""
 
 
 def _no_costs(settings: dict[str, Setting]) -> dict[str, Setting]:
     if both := [name for name in ("rounds", "draws") if name in settings]:
-        raise _wrong(f"{' and '.join(both)}: write it beside `settings`, not inside")
+        raise wrong(f"{' and '.join(both)}: write it beside `settings`, not inside")
     return settings
 
 
@@ -108,7 +99,7 @@ class Inference(Section):
     rounds: Count = 2
     draws: Count = 256
     """Simulated draws per round and person."""
-    settings: Annotated[dict[str, Setting], AfterValidator(_no_costs)] = {}
+    settings: Annotated[dict[str, Setting], AfterValidator(_no_costs)] = Field(default_factory=dict)
     """Of the algorithm, by name; what is absent keeps its default."""
 
     def as_settings(self) -> dict[str, Setting]:
@@ -121,7 +112,7 @@ class Grid(Section):
 
     over: str
     """The parameter, over the whole of its prior."""
-    at: dict[str, float] = {}
+    at: dict[str, float] = Field(default_factory=dict)
     """Values of other inferred parameters; those not named stay at the median of their prior."""
     points: Annotated[int, Field(ge=2, le=10_000)] = 12
     draws: Count = 4

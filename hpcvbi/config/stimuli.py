@@ -125,12 +125,7 @@ class StimulusSection(Section):
     regions: Literal["all"] | Names | dict[str, float] = "all"
     """Labels of the regions, or the weight of each."""
     waveform: Annotated[
-        PulseSection
-        | TrainSection
-        | SineSection
-        | RampSection
-        | FrozenNoiseSection
-        | FileSection,
+        PulseSection | TrainSection | SineSection | RampSection | FrozenNoiseSection | FileSection,
         Field(discriminator="kind"),
     ]
 
@@ -148,7 +143,7 @@ class StimulusSection(Section):
                 hint = f"did you mean {near[0]!r}?" if near else f"they begin with {labels[0]!r}"
                 raise ConfigError(f"there is no region {name!r}; {hint}")
         if not any(named.values()):
-            raise ConfigError(f"stimulus {self.name} reaches no region: give a weight that is not 0")
+            raise ConfigError(f"stimulus {self.name} reaches no region: all weights are 0")
         return np.array([named.get(label, 0.0) for label in labels])
 
 

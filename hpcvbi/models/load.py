@@ -55,8 +55,8 @@ def check_reference(reference: str) -> None:
 
 
 def source_of(reference: str) -> str | None:
-    """Text of the module in which an installed package declares a model; None for hpcvbi's own."""
-    if reference in MODELS:
+    """Text of the module in which an installed package declares a model; None for other models."""
+    if reference in MODELS or file_of(reference):
         return None
     found = importlib.util.find_spec(_announced(reference).module)
     if found is None or found.origin is None:
@@ -119,7 +119,9 @@ def _executed(text: str, file: str) -> types.ModuleType:
         exec(compile(text, file, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
-        raise ConfigError(f"{file}:{_line(error, file)}: {type(error).__name__}: {error}") from error
+        raise ConfigError(
+            f"{file}:{_line(error, file)}: {type(error).__name__}: {error}"
+        ) from error
     return module
 
 
