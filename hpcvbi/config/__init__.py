@@ -16,9 +16,10 @@ from hpcvbi.config.brains import (
 from hpcvbi.config.load import load, load_trial
 from hpcvbi.config.prepare import Prepared, prepare
 from hpcvbi.config.study import Study, identity
-from hpcvbi.config.trial import Trial
+from hpcvbi.config.trial import EXAMPLE, Trial
 
 __all__ = [
+    "EXAMPLE",
     "Prepared",
     "Study",
     "Trial",

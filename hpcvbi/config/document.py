@@ -44,6 +44,7 @@ class Document(Section):
     """
 
     _source: Source = PrivateAttr(default=Source("study"))
+    _written: str = PrivateAttr(default="")
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -61,6 +62,11 @@ class Document(Section):
     def at(self, *path: Key) -> AbstractContextManager[None]:
         """Name file, line and key `path` in the errors raised inside the `with` block."""
         return self._source.at(*path)
+
+    @property
+    def written(self) -> str:
+        """The file as it was written; empty where the document is no file."""
+        return self._written
 
     @property
     def texts(self) -> Mapping[str, str]:

@@ -44,5 +44,6 @@ def _load(path: str | Path, kind: type[Kind]) -> Kind:
     if kind is Trial and "cohort" in data:
         raise source.at_line(1, f"no trial but a study: hpcvbi run {path}")
     document = kind.parsed(data, source)
+    document._written = raw.decode("utf-8-sig")
     document.read_texts(Path(path).parent)
     return document

@@ -56,6 +56,7 @@ def prepare(trial: Trial) -> Prepared:
             theta = trial.draws.theta(space, trial.seed)
     with trial.at("draws"):
         brain.parameters(theta[:1])
+    _check_names(trial, brain)
     _check_size(trial, brain, len(theta))
     return Prepared(brain, theta, _initial(trial, brain))
 
@@ -116,6 +117,16 @@ def _monitors(trial: Trial) -> Iterator[Declaration]:
                 monitor.length(direct[section.of].period)
         monitors.append(monitor)
         yield ("monitors", number), {"monitors": tuple(monitors)}
+
+
+def _check_names(trial: Trial, brain: Brain) -> None:
+    taken = {*brain.space.names, "draw", "time", "region", "other_region", "frequency", "status"}
+    for number, section in enumerate(trial.monitors):
+        if section.name in taken:
+            with trial.at("monitors", number, "name"):
+                raise ConfigError(
+                    f"{section.name!r} is the name of a parameter or of a coordinate already"
+                )
 
 
 def _check_size(trial: Trial, brain: Brain, draws: int) -> None:

@@ -15,6 +15,8 @@ from hpcvbi.config.section import NotNegative, Positive, Value, one_of, wrong
 from hpcvbi.config.source import Source
 from hpcvbi.sim.simulate import BACKENDS
 
+EXAMPLE = Path(__file__).with_name("example.yaml")
+"""A file that can be simulated as it is."""
 SUFFIXES = (".nc", ".zarr")
 
 
