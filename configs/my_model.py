@@ -5,7 +5,7 @@
     ż = ρ r (s (x − x_rest) − z)                   z  slow adaptation
 
 Hindmarsh & Rose (1984) doi:10.1098/rspb.1984.0024. Time is dimensionless there; ρ is the number of
-such units per ms. This file is all that `hpcvbi` needs: `model: {name: my_model.py:hindmarsh_rose}`.
+such units per ms. This file is all that is needed: `model: {name: my_model.py:hindmarsh_rose}`.
 """
 
 from hpcvbi import Model, Output, Param, State, Uniform

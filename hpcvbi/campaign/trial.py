@@ -126,9 +126,8 @@ def _signals(brain: Brain, simulated: Simulated) -> Iterator[_Signal]:
         else:
             period = monitor.period
             dim = times.setdefault(period, f"time_{name}" if times else "time")
-            axis = Variable(
-                dim, (dim,), times_s(values.shape[1], period), "s", "end of the interval"
-            )
+            times_s = np.arange(1, values.shape[1] + 1) * period / 1000.0
+            axis = Variable(dim, (dim,), times_s, "s", "since the burn-in; end of the interval")
             yield _Signal(name, values, unit, doc, (dim, "region"), (axis, region))
 
 
