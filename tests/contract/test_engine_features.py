@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from engine_brains import N, rich_brain, spread_theta
 
-from hpcvbi import OrnsteinUhlenbeck, Space, Status, WhiteNoise, simulate
+from hpcvbi import OrnsteinUhlenbeck, Status, WhiteNoise, simulate
 from hpcvbi.brain.brain import Brain
-from hpcvbi.sim import cpu, network
+from hpcvbi.sim import network
 
 TOLERANCE = {"float64": 1e-11, "float32": 2e-5}
 NOISES = {
