@@ -39,7 +39,11 @@ SIGMAS = {
 }
 # V0 is 4 per cent: what is rounded are numbers of size one times V0.
 SCALE = {"fc": 1.0, "bold": 4.0, "bold_moments": 4.0}
-SHORT = (Average("x", 1.5, keep=False), Moments("average"), Spectrum("average", 24.0, (40.0, 210.0)))
+SHORT = (
+    Average("x", 1.5, keep=False),
+    Moments("average"),
+    Spectrum("average", 24.0, (40.0, 210.0)),
+)
 LEVEL = (Sample("level", 0.5), Sample("x", 0.5, name="x"), Sample("y", 0.5, name="y"))
 # layout, noise, scheme, dtype, monitors
 CASES = [

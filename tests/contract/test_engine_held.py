@@ -90,7 +90,9 @@ def test_with_coupling_it_does_matter_and_little():
     options = {"seed": 3, "dtype": "float64", "backend": "reference"}
     exact = simulate(plain, theta, **options).signals["sample"]
     apart = [
-        np.abs(simulate(replace(plain, coupling_step=t), theta, **options).signals["sample"] - exact)
+        np.abs(
+            simulate(replace(plain, coupling_step=t), theta, **options).signals["sample"] - exact
+        )
         for t in (0.5, 2.0, 8.0)
     ]
     assert apart[0].max() == 0.0
