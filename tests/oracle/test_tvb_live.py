@@ -1,0 +1,220 @@
+"""Side by side with The Virtual Brain in one process: every model, coupling and scheme that both
+have.
+
+Against stock TVB, whose weights and history are float32, trajectories agree to 1e-5; against TVB
+lifted to float64 to 1e-11, in both backends. `make peers` runs this where tvb-library is installed.
+"""
+
+import zlib
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tvb", reason="tvb-library is not installed (pip install hpcvbi[peers])")
+
+import tvb_live
+from twins import COUPLED, MODELLED, CouplingTwin, ModelTwin, ours_from
+
+from hpcvbi import COUPLINGS, MODELS, Brain, Connectome, Sample, WhiteNoise, simulate
+from hpcvbi.sim.noise import normals
+
+SPEED = 4.0
+SEED = 5
+pytestmark = pytest.mark.filterwarnings("ignore::Warning:tvb")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model with one coupling on one network."""
+
+    model: str
+    coupling: str
+    network: str
+    scheme: str
+    delay: bool
+    noise: bool
+
+    def __str__(self) -> str:
+        words = (self.model, self.coupling, self.network, self.scheme)
+        return "-".join((*words, "delay" * self.delay or "nodelay", *["noise"] * self.noise))
+
+    @property
+    def models(self) -> ModelTwin:
+        return MODELLED[self.model]
+
+    @property
+    def couplings(self) -> CouplingTwin:
+        return COUPLED[self.coupling]
+
+
+CASES = [
+    Case(model, coupling, network, scheme, delay, noise)
+    for model, pair in MODELLED.items()
+    for coupling in pair.couplings
+    for network in ("random", "tvb76")
+    for scheme in ("euler", "heun")
+    for delay in (True, False)
+    for noise in (True, False)
+    # One noisy case per scheme, on the random network.
+    if not noise or (network == "random" and delay)
+]
+
+
+def drawn(pair: ModelTwin, random: bool, n: int) -> dict[str, np.ndarray]:
+    """Parameters of TVB: its defaults, or values at random around them."""
+    rng = np.random.default_rng(zlib.crc32(pair.theirs.encode()))
+    made = tvb_live.model_of(pair.theirs, {})
+    values = {}
+    for name in tvb_live.parameters(pair.theirs):
+        value = np.asarray(pair.fixed.get(name, getattr(made, name)))
+        if random and name not in pair.fixed and value.dtype != bool:
+            size = n if name == pair.spatial else 1
+            width = np.where(value == 0.0, 0.3, 0.15 * np.abs(value))
+            value = value + width * rng.uniform(-1.0, 1.0, size)
+        values[name] = value
+    return values
+
+
+@cache
+def connectome(network: str) -> Connectome:
+    """A directed network with self-connections: TVB's own, or a random one with a region that
+    receives nothing and one that sends nothing.
+    """
+    if network == "tvb76":
+        return tvb_live.connectome76()
+    rng = np.random.default_rng(11)
+    n = 14
+    weights = rng.lognormal(0.0, 1.0, (n, n)) * (rng.random((n, n)) < 0.5)
+    np.fill_diagonal(weights, rng.uniform(0.2, 2.0, n))
+    weights[3], weights[:, 8] = 0.0, 0.0
+    lengths = rng.uniform(1.0, 60.0, (n, n))
+    np.fill_diagonal(lengths, np.where(np.arange(n) % 2, 0.0, 7.0))
+    labels = tuple(f"region {i}" for i in range(n))
+    return Connectome(weights / weights.max(), lengths, labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A case made concrete: TVB's network and the past (state, history, region)."""
+
+    network: tvb_live.Network
+    past: np.ndarray
+    steps: int
+    normals: np.ndarray | None
+
+
+@cache
+def setting(case: Case) -> Setting:
+    pair, person = case.models, connectome(case.network)
+    random, n = case.network == "random", person.n_regions
+    states = MODELS[pair.ours].state
+    network = tvb_live.Network(
+        pair.theirs,
+        drawn(pair, random, n),
+        case.coupling,
+        {**case.couplings.values, **pair.couplings[case.coupling]},
+        person.weights,
+        person.lengths,
+        SPEED if case.delay else None,
+        pair.dt,
+        case.scheme,
+        {s.name: pair.sigma for s in states},
+    )
+    steps = 200 if random else 1000
+    noise = normals(SEED, 0, steps, n, len(states)) if case.noise else None
+    return Setting(network, past(pair, states, network.horizon(), n), steps, noise)
+
+
+def past(pair: ModelTwin, states, rows: int, n: int) -> np.ndarray:
+    """A history that is jagged in time and space, so that an error in a delay shows at once."""
+    d, node = np.arange(rows)[::-1, None], np.arange(n)
+    found = []
+    for k, state in enumerate(states):
+        wave = (37 * node + 17 * k + 5 * d) % 101 / 50 - 1
+        found.append(np.clip(pair.centre[k] + pair.half[k] * wave, state.low, state.high))
+    return np.stack(found)
+
+
+@cache
+def ours(case: Case, backend: str) -> np.ndarray:
+    """Our trajectory (step, state, region)."""
+    pair, made, person = case.models, setting(case), connectome(case.network)
+    model, coupling = MODELS[pair.ours], COUPLINGS[case.couplings.ours]
+    values = ours_from(pair.to_ours, made.network.params)
+    values |= ours_from(case.couplings.to_ours, made.network.coupling_params)
+    values |= {"sigma": pair.sigma} if case.noise else {}
+    brain = Brain(
+        person,
+        model,
+        coupling,
+        WhiteNoise(model.state_names) if case.noise else None,
+        dt=pair.dt,
+        duration=made.steps * pair.dt,
+        monitors=tuple(Sample(s, pair.dt, name=s) for s in model.state_names),
+        values={k: v if np.size(v) > 1 else float(np.squeeze(v)) for k, v in values.items()},
+        speed=made.network.speed,
+        scheme=case.scheme,  # type: ignore[arg-type]
+        rounding="round",
+    )
+    seen = simulate(
+        brain,
+        np.zeros((1, 0)),
+        seed=SEED,
+        backend=backend,
+        dtype="float64",
+        initial=made.past,
+        **({"width": 2} if backend == "cpu" else {}),
+    )
+    return np.stack([seen.signals[s][0] for s in model.state_names], axis=1)
+
+
+def theirs(case: Case) -> np.ndarray:
+    made = setting(case)
+    return tvb_live.trajectory(made.network, made.past, made.steps, made.normals)
+
+
+@cache
+def theirs_lifted(case: Case) -> np.ndarray:
+    with tvb_live.lifted():
+        return theirs(case)
+
+
+def deviation(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Largest error of each step, relative to the largest value of the state variable."""
+    size = np.abs(expected).max(axis=(0, 2), keepdims=True)
+    return (np.abs(got - expected) / size).max(axis=(1, 2))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_lifted_tvb_agrees_to_rounding(case):
+    expected = theirs_lifted(case)
+    for backend in ("reference", "cpu"):
+        error = deviation(ours(case, backend), expected)
+        assert error[0] <= 1e-13, backend
+        assert error.max() <= 1e-11, backend
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_stock_tvb_agrees_to_single_precision(case):
+    error = deviation(ours(case, "cpu"), theirs(case))
+    assert error.max() <= 1e-5
+
+
+@pytest.mark.parametrize("name", MODELLED)
+def test_equations_agree_at_random_states(name):
+    pair, rng = MODELLED[name], np.random.default_rng(3)
+    model, n = MODELS[pair.ours], 200
+    values = drawn(pair, True, n)
+    centre, half = np.array(pair.centre)[:, None], np.array(pair.half)[:, None]
+    state = centre + 2.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
+    their_model = tvb_live.model_of(name, values)
+    inputs = rng.uniform(-0.5, 0.5, (len(their_model.cvar), n))
+    expected = tvb_live.dfun(their_model, state, inputs)
+    params = ours_from(pair.to_ours, values)
+    derived = {d.name for d in model.derived}
+    assert set(params) >= {p.name for p in model.params} | derived
+    got = model.dfun(*state, *inputs[: len(model.inputs)], *(params[k] for k in model.param_names))
+    got = np.stack(np.broadcast_arrays(*got))
+    assert (np.abs(got - expected).max(axis=1) <= 1e-13 * np.abs(expected).max(axis=1)).all()
