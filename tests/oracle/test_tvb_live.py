@@ -2,7 +2,8 @@
 have.
 
 Against stock TVB, whose weights and history are float32, trajectories agree to 1e-5; against TVB
-lifted to float64 to 1e-11, in both backends. `make peers` runs this where tvb-library is installed.
+lifted to float64 to 1e-11, in both backends. `make peers` installs tvb-library and runs this;
+`pytest -m peers` runs it where it is installed.
 """
 
 import zlib
@@ -22,7 +23,7 @@ from hpcvbi.sim.noise import normals
 
 SPEED = 4.0
 SEED = 5
-pytestmark = pytest.mark.filterwarnings("ignore::Warning:tvb")
+pytestmark = pytest.mark.peers
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,6 @@ class Setting:
     normals: np.ndarray | None
 
 
-@cache
 def setting(case: Case) -> Setting:
     pair, person = case.models, connectome(case.network)
     random, n = case.network == "random", person.n_regions
@@ -137,7 +137,6 @@ def past(pair: ModelTwin, states, rows: int, n: int) -> np.ndarray:
     return np.stack(found)
 
 
-@cache
 def ours(case: Case, backend: str) -> np.ndarray:
     """Our trajectory (step, state, region)."""
     pair, made, person = case.models, setting(case), connectome(case.network)
@@ -175,12 +174,6 @@ def theirs(case: Case) -> np.ndarray:
     return tvb_live.trajectory(made.network, made.past, made.steps, made.normals)
 
 
-@cache
-def theirs_lifted(case: Case) -> np.ndarray:
-    with tvb_live.lifted():
-        return theirs(case)
-
-
 def deviation(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Largest error of each step, relative to the largest value of the state variable."""
     size = np.abs(expected).max(axis=(0, 2), keepdims=True)
@@ -188,18 +181,16 @@ def deviation(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_lifted_tvb_agrees_to_rounding(case):
-    expected = theirs_lifted(case)
+def test_trajectories_agree(case):
+    stock = theirs(case)
+    with tvb_live.lifted():
+        exact = theirs(case)
     for backend in ("reference", "cpu"):
-        error = deviation(ours(case, backend), expected)
+        found = ours(case, backend)
+        error = deviation(found, exact)
         assert error[0] <= 1e-13, backend
         assert error.max() <= 1e-11, backend
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_stock_tvb_agrees_to_single_precision(case):
-    error = deviation(ours(case, "cpu"), theirs(case))
-    assert error.max() <= 1e-5
+        assert deviation(found, stock).max() <= 1e-5, backend
 
 
 @pytest.mark.parametrize("name", MODELLED)
