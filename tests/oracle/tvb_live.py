@@ -89,11 +89,9 @@ def connectome76() -> Connectome:
 def parameters(name: str) -> tuple[str, ...]:
     """Names of the numeric parameters of a model of TVB."""
     made = getattr(models, name)()
-    attributes = type(made).declarative_attrs
-    skipped = {"state_variable_range", "state_variable_boundaries"}
-    return tuple(
-        key for key in attributes if isinstance(getattr(made, key), np.ndarray) and key not in skipped
-    )
+    ranges = {"state_variable_range", "state_variable_boundaries"}
+    names = (key for key in type(made).declarative_attrs if key not in ranges)
+    return tuple(key for key in names if isinstance(getattr(made, key), np.ndarray))
 
 
 def array(value: float | np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hpcvbi import COUPLINGS, MODELS
+from hpcvbi import MODELS
 
 Value = float | np.ndarray
 Formulas = Mapping[str, str | Callable[..., Value]]
