@@ -69,8 +69,8 @@ def drawn(pair: ModelTwin, random: bool, n: int) -> dict[str, np.ndarray]:
     made = tvb_live.model_of(pair.theirs, {})
     values = {}
     for name in tvb_live.parameters(pair.theirs):
-        value = np.asarray(pair.fixed.get(name, getattr(made, name)))
-        if random and name not in pair.fixed and value.dtype != bool:
+        value = np.asarray(pair.base.get(name, getattr(made, name)))
+        if random and value.dtype != bool:
             size = n if name == pair.spatial else 1
             width = np.where(value == 0.0, 0.3, 0.15 * np.abs(value))
             value = value + width * rng.uniform(-1.0, 1.0, size)
@@ -199,7 +199,7 @@ def test_equations_agree_at_random_states(name):
     model, n = MODELS[pair.ours], 200
     values = drawn(pair, True, n)
     centre, half = np.array(pair.centre)[:, None], np.array(pair.half)[:, None]
-    state = centre + 2.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
+    state = centre + 5.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
     their_model = tvb_live.model_of(name, values)
     inputs = rng.uniform(-0.5, 0.5, (len(their_model.cvar), n))
     expected = tvb_live.dfun(their_model, state, inputs)

@@ -1,7 +1,7 @@
 """Pairs of declarations: a model or coupling of The Virtual Brain (2.10) and ours.
 
 Each pair says how our parameters follow from those of TVB: our name, and TVB's name or a function
-whose arguments are names of TVB. What no entry takes is not in TVB's equations, or `fixed`.
+whose arguments are names of TVB. What no entry takes is not in TVB's equations.
 """
 
 import inspect
@@ -31,9 +31,9 @@ class ModelTwin:
     """A model of both.
 
     `centre` and `half` span the history of each state variable. `couplings` are names in COUPLED
-    with the parameters of TVB that differ from those there. `fixed` are parameters of TVB that are
-    not drawn at random; `spatial` is one that differs between regions. `sends` says what our model
-    sends where its default is not what TVB sends.
+    with the parameters of TVB that differ from those there. `base` holds parameters of TVB that are
+    not at their default; `spatial` is one that differs between regions. `sends` says, per coupling,
+    what our model sends where its default is not what TVB sends.
     """
 
     theirs: str
@@ -45,7 +45,7 @@ class ModelTwin:
     sigma: float
     spatial: str
     couplings: Mapping[str, Mapping[str, float]]
-    fixed: Mapping[str, Value] = field(default_factory=dict)
+    base: Mapping[str, Value] = field(default_factory=dict)
     sends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -107,7 +107,30 @@ MODELLED = {
             sigma=0.02,
             spatial="I_o",
             couplings={**LINEAR, "HyperbolicTangent": {}, "Sigmoidal": {}},
-            fixed={"sigma_noise": 0.0},
+        ),
+        ModelTwin(
+            "ReducedWongWangExcInh",
+            "wong_wang_ei",
+            {
+                "a_e": lambda a_e: 0.001 * a_e,
+                "b_e": lambda b_e: 0.001 * b_e,
+                "d_e": lambda d_e: 1000.0 * d_e,
+                "gamma_e": lambda gamma_e: 1000.0 * gamma_e,
+                "a_i": lambda a_i: 0.001 * a_i,
+                "b_i": lambda b_i: 0.001 * b_i,
+                "d_i": lambda d_i: 1000.0 * d_i,
+                "gamma_i": lambda gamma_i: 1000.0 * gamma_i,
+                "w_plus": "w_p",
+                "J": "J_N",
+                "I0": "I_o",
+            }
+            | same("tau_e tau_i J_i W_e W_i I_ext lamda"),
+            centre=(0.3, 0.2),
+            half=(0.25, 0.15),
+            dt=0.1,
+            sigma=0.01,
+            spatial="J_i",
+            couplings=LINEAR,
         ),
         ModelTwin(
             "SupHopf",
@@ -119,6 +142,111 @@ MODELLED = {
             sigma=0.02,
             spatial="omega",
             couplings={"Difference": {}, "Linear": {}},
+        ),
+        ModelTwin(
+            "JansenRit",
+            "jansen_rit",
+            same("A B a b v0 nu_max r J a_1 a_2 a_3 a_4 mu"),
+            centre=(0.1, 10.0, 5.0, 0.0, 0.0, 0.0),
+            half=(0.1, 8.0, 5.0, 0.5, 2.0, 1.0),
+            dt=0.5,
+            sigma=0.05,
+            spatial="mu",
+            couplings={"SigmoidalJansenRit": {}, "Linear": {"a": 0.001}},
+            sends={"Linear": ("y1",)},
+        ),
+        ModelTwin(
+            "Epileptor",
+            "epileptor",
+            same("a b c d r x0 Iext slope Iext2 tau aa bb Kvf Kf Ks tt"),
+            centre=(-0.5, -5.0, 3.5, -0.8, 0.3, -0.1),
+            half=(1.2, 4.0, 1.0, 0.8, 0.3, 0.3),
+            dt=0.02,
+            sigma=0.01,
+            spatial="x0",
+            base={"Kvf": 0.2, "Kf": 0.3, "Ks": -0.4},
+            couplings={"Difference": {}, "Linear": {}},
+        ),
+        ModelTwin(
+            "Epileptor2D",
+            "epileptor_2d",
+            same("a b c d r x0 Iext slope Kvf Ks tt"),
+            centre=(-0.5, 3.5),
+            half=(1.2, 1.0),
+            dt=0.02,
+            sigma=0.02,
+            spatial="x0",
+            base={"Kvf": 0.2, "Ks": -0.4},
+            couplings={"Difference": {}, "Linear": {}},
+        ),
+        ModelTwin(
+            "MontbrioPazoRoxin",
+            "montbrio_pazo_roxin",
+            same("tau I Delta J eta cr cv"),
+            centre=(0.5, -0.5),
+            half=(0.6, 1.0),
+            dt=0.01,
+            sigma=0.02,
+            spatial="eta",
+            base={"cv": 0.1},
+            couplings={**LINEAR, "Difference": {}},
+        ),
+        ModelTwin(
+            "WilsonCowan",
+            "wilson_cowan",
+            same("c_ee c_ei c_ie c_ii tau_e tau_i a_e b_e c_e theta_e a_i b_i theta_i c_i")
+            | same("r_e r_i k_e k_i P Q alpha_e alpha_i shift_sigmoid"),
+            centre=(0.4, 0.3),
+            half=(0.4, 0.3),
+            dt=0.5,
+            sigma=0.01,
+            spatial="P",
+            couplings={**LINEAR, "Sigmoidal": {}},
+        ),
+        ModelTwin(
+            "Kuramoto",
+            "kuramoto",
+            same("omega"),
+            centre=(3.0,),
+            half=(3.0,),
+            dt=0.1,
+            sigma=0.05,
+            spatial="omega",
+            couplings={"Kuramoto": {}},
+        ),
+        ModelTwin(
+            "Generic2dOscillator",
+            "generic_2d_oscillator",
+            same("tau I a b c d e f g alpha beta gamma"),
+            centre=(0.5, 0.0),
+            half=(2.0, 4.0),
+            dt=0.1,
+            sigma=0.05,
+            spatial="a",
+            couplings={**LINEAR, "HyperbolicTangent": {}},
+        ),
+        ModelTwin(
+            "Linear",
+            "linear",
+            same("gamma"),
+            centre=(0.2,),
+            half=(1.0,),
+            dt=0.05,
+            sigma=0.05,
+            spatial="gamma",
+            couplings={**LINEAR, "Difference": {}},
+        ),
+        ModelTwin(
+            "LarterBreakspear",
+            "larter_breakspear",
+            same("gCa gK gL phi gNa TK TCa TNa VCa VK VL VNa d_K tau_K d_Na d_Ca aei aie b C ane")
+            | same("ani aee Iext rNMDA VT d_V ZT d_Z QV_max QZ_max t_scale"),
+            centre=(0.0, 0.1, 0.0),
+            half=(0.6, 0.4, 0.5),
+            dt=0.05,
+            sigma=0.01,
+            spatial="d_V",
+            couplings={"HyperbolicTangent": {"a": 0.5}, "Linear": {}},
         ),
     )
     if pair.ours in MODELS
