@@ -142,7 +142,11 @@ def ours(case: Case, backend: str) -> np.ndarray:
     pair, made, person = case.models, setting(case), connectome(case.network)
     model, coupling = MODELS[pair.ours], COUPLINGS[case.couplings.ours]
     values = ours_from(pair.to_ours, made.network.params)
-    values |= ours_from(case.couplings.to_ours, made.network.coupling_params)
+    coupled = ours_from(case.couplings.to_ours, made.network.coupling_params)
+    if pair.gain:
+        gain = made.network.params[pair.gain]
+        coupled |= {name: gain * coupled[name] for name in ("G", "offset")}
+    values |= coupled
     values |= {"sigma": pair.sigma} if case.noise else {}
     brain = Brain(
         person,
@@ -154,8 +158,9 @@ def ours(case: Case, backend: str) -> np.ndarray:
         monitors=tuple(Sample(s, pair.dt, name=s) for s in model.state_names),
         values={k: v if np.size(v) > 1 else float(np.squeeze(v)) for k, v in values.items()},
         speed=made.network.speed,
-        scheme=case.scheme,  # type: ignore[arg-type]
+        scheme=case.scheme,
         rounding="round",
+        sends=pair.sends.get(case.coupling),
     )
     seen = simulate(
         brain,
@@ -197,15 +202,20 @@ def test_trajectories_agree(case):
 def test_equations_agree_at_random_states(name):
     pair, rng = MODELLED[name], np.random.default_rng(3)
     model, n = MODELS[pair.ours], 200
-    values = drawn(pair, True, n)
     centre, half = np.array(pair.centre)[:, None], np.array(pair.half)[:, None]
-    state = centre + 5.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
-    their_model = tvb_live.model_of(name, values)
-    inputs = rng.uniform(-0.5, 0.5, (len(their_model.cvar), n))
-    expected = tvb_live.dfun(their_model, state, inputs)
-    params = ours_from(pair.to_ours, values)
-    derived = {d.name for d in model.derived}
-    assert set(params) >= {p.name for p in model.params} | derived
-    got = model.dfun(*state, *inputs[: len(model.inputs)], *(params[k] for k in model.param_names))
-    got = np.stack(np.broadcast_arrays(*got))
-    assert (np.abs(got - expected).max(axis=1) <= 1e-13 * np.abs(expected).max(axis=1)).all()
+    values = drawn(pair, True, n)
+    switches = [name for name, value in values.items() if value.dtype == bool]
+    for on in (False, True)[: 1 + len(switches)]:
+        values |= {name: np.array([on]) for name in switches}
+        their_model = tvb_live.model_of(name, values)
+        state = centre + 5.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
+        inputs = rng.uniform(-0.5, 0.5, (len(their_model.cvar), n))
+        expected = tvb_live.dfun(their_model, state, inputs)
+        if pair.gain:
+            inputs = inputs * values[pair.gain]
+        params = ours_from(pair.to_ours, values)
+        params = (params[name] for name in model.param_names)
+        got = model.dfun(*state, *inputs[: len(model.inputs)], *params)
+        error = np.abs(np.stack(np.broadcast_arrays(*got)) - expected)
+        assert (error.max(axis=1) <= 1e-13 * np.abs(expected).max(axis=1)).all()
+        assert (error <= 1e-11 * np.abs(expected)).all()

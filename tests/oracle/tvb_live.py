@@ -104,7 +104,8 @@ def model_of(name: str, params: Mapping[str, float | np.ndarray]) -> models.Mode
     made = getattr(models, name)()
     for key, value in params.items():
         kind = bool if getattr(made, key).dtype == bool else float
-        setattr(made, key, array(value).astype(kind))
+        value = array(value).astype(kind)
+        setattr(made, key, value if value.size == 1 else value.reshape(made.spatial_param_reshape))
     made.configure()
     return made
 

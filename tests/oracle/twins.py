@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hpcvbi import MODELS
 
 Value = float | np.ndarray
 Formulas = Mapping[str, str | Callable[..., Value]]
@@ -33,7 +32,8 @@ class ModelTwin:
     `centre` and `half` span the history of each state variable. `couplings` are names in COUPLED
     with the parameters of TVB that differ from those there. `base` holds parameters of TVB that are
     not at their default; `spatial` is one that differs between regions. `sends` says, per coupling,
-    what our model sends where its default is not what TVB sends.
+    what our model sends where its default is not what TVB sends. `gain` is a parameter of TVB's
+    model that multiplies the coupling; ours is part of the coupling.
     """
 
     theirs: str
@@ -47,6 +47,7 @@ class ModelTwin:
     couplings: Mapping[str, Mapping[str, float]]
     base: Mapping[str, Value] = field(default_factory=dict)
     sends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gain: str | None = None
 
 
 def same(names: str) -> dict[str, str]:
@@ -121,16 +122,17 @@ MODELLED = {
                 "d_i": lambda d_i: 1000.0 * d_i,
                 "gamma_i": lambda gamma_i: 1000.0 * gamma_i,
                 "w_plus": "w_p",
-                "J": "J_N",
-                "I0": "I_o",
+                "target_rate": lambda: 0.003,
             }
-            | same("tau_e tau_i J_i W_e W_i I_ext lamda"),
+            | same("J_N I_o tau_e tau_i J_i W_e W_i I_ext lamda"),
             centre=(0.3, 0.2),
             half=(0.25, 0.15),
             dt=0.1,
             sigma=0.01,
             spatial="J_i",
             couplings=LINEAR,
+            base={"lamda": 0.4},
+            gain="G",
         ),
         ModelTwin(
             "SupHopf",
@@ -158,7 +160,7 @@ MODELLED = {
         ModelTwin(
             "Epileptor",
             "epileptor",
-            same("a b c d r x0 Iext slope Iext2 tau aa bb Kvf Kf Ks tt"),
+            same("a b c d r x0 Iext slope Iext2 tau aa bb Kvf Kf Ks tt modification"),
             centre=(-0.5, -5.0, 3.5, -0.8, 0.3, -0.1),
             half=(1.2, 4.0, 1.0, 0.8, 0.3, 0.3),
             dt=0.02,
@@ -169,8 +171,8 @@ MODELLED = {
         ),
         ModelTwin(
             "Epileptor2D",
-            "epileptor_2d",
-            same("a b c d r x0 Iext slope Kvf Ks tt"),
+            "epileptor_2d_tvb",
+            same("a b c d r x0 Iext slope Kvf Ks tt modification"),
             centre=(-0.5, 3.5),
             half=(1.2, 1.0),
             dt=0.02,
@@ -182,7 +184,7 @@ MODELLED = {
         ModelTwin(
             "MontbrioPazoRoxin",
             "montbrio_pazo_roxin",
-            same("tau I Delta J eta cr cv"),
+            {"Gamma": lambda: 0.0} | same("tau I Delta J eta cr cv"),
             centre=(0.5, -0.5),
             half=(0.6, 1.0),
             dt=0.01,
@@ -247,7 +249,7 @@ MODELLED = {
             sigma=0.01,
             spatial="d_V",
             couplings={"HyperbolicTangent": {"a": 0.5}, "Linear": {}},
+            sends={"HyperbolicTangent": ("V",), "Linear": ("V",)},
         ),
     )
-    if pair.ours in MODELS
 }
