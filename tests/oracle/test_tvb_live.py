@@ -160,7 +160,7 @@ def ours(case: Case, backend: str) -> np.ndarray:
         speed=made.network.speed,
         scheme=case.scheme,
         rounding="round",
-        sends=pair.sends.get(case.coupling),
+        sends=pair.sends.get(case.coupling, ()),
     )
     seen = simulate(
         brain,
@@ -204,9 +204,9 @@ def test_equations_agree_at_random_states(name):
     model, n = MODELS[pair.ours], 200
     centre, half = np.array(pair.centre)[:, None], np.array(pair.half)[:, None]
     values = drawn(pair, True, n)
-    switches = [name for name, value in values.items() if value.dtype == bool]
+    switches = [key for key, value in values.items() if value.dtype == bool]
     for on in (False, True)[: 1 + len(switches)]:
-        values |= {name: np.array([on]) for name in switches}
+        values |= {key: np.array([on]) for key in switches}
         their_model = tvb_live.model_of(name, values)
         state = centre + 5.0 * half * rng.uniform(-1.0, 1.0, (len(model.state), n))
         inputs = rng.uniform(-0.5, 0.5, (len(their_model.cvar), n))
@@ -214,8 +214,8 @@ def test_equations_agree_at_random_states(name):
         if pair.gain:
             inputs = inputs * values[pair.gain]
         params = ours_from(pair.to_ours, values)
-        params = (params[name] for name in model.param_names)
-        got = model.dfun(*state, *inputs[: len(model.inputs)], *params)
+        ordered = [params[key] for key in model.param_names]
+        got = model.dfun(*state, *inputs[: len(model.inputs)], *ordered)
         error = np.abs(np.stack(np.broadcast_arrays(*got)) - expected)
         assert (error.max(axis=1) <= 1e-13 * np.abs(expected).max(axis=1)).all()
         assert (error <= 1e-11 * np.abs(expected)).all()

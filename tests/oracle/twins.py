@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-
 Value = float | np.ndarray
 Formulas = Mapping[str, str | Callable[..., Value]]
 
