@@ -120,7 +120,7 @@ def setting(case: Case) -> Setting:
         SPEED if case.delay else None,
         pair.dt,
         case.scheme,
-        {s.name: pair.sigma for s in states},
+        pair.sigma,
     )
     steps = 200 if random else 1000
     noise = normals(SEED, 0, steps, n, len(states)) if case.noise else None

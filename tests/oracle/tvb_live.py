@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Network:
     speed: float | None
     dt: float
     scheme: str
-    sigma: Mapping[str, float] = field(default_factory=dict)
+    sigma: float = 0.0
 
     def connectivity(self) -> Connectivity:
         """The connectome with its delays in steps."""
@@ -144,8 +144,8 @@ def trajectory(
 ) -> np.ndarray:
     """Every state after every step, (step, state, region), from `past` (state, history, region).
 
-    `normals` (step, state, region) replace TVB's random stream; sigma per state variable is the
-    standard deviation per sqrt(ms), for which TVB takes the dispersion D = sigma²/2.
+    `normals` (step, state, region) replace TVB's random stream; sigma is their standard deviation
+    per sqrt(ms), for which TVB takes the dispersion D = sigma²/2.
     """
     coupling = getattr(couplings, network.coupling)()
     for key, value in network.coupling_params.items():
@@ -153,8 +153,7 @@ def trajectory(
     model = model_of(network.model, network.params)
     scheme = INTEGRATORS[network.scheme, normals is not None](dt=network.dt)
     if normals is not None:
-        spread = np.array([network.sigma.get(name, 0.0) for name in model.state_variables])
-        scheme.noise = noise.Additive(nsig=spread**2 / 2.0)
+        scheme.noise = noise.Additive(nsig=array(network.sigma**2 / 2.0))
     simulator = Simulator(
         model=model,
         connectivity=network.connectivity(),
