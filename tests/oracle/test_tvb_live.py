@@ -16,9 +16,10 @@ import pytest
 pytest.importorskip("tvb", reason="tvb-library is not installed (pip install hpcvbi[peers])")
 
 import tvb_live
-from twins import COUPLED, MODELLED, CouplingTwin, ModelTwin, ours_from
+from twin_brains import brain_of, deviation, jagged_past, ours_from, trajectory, values_of
+from twins import COUPLED, MODELLED, CouplingTwin, ModelTwin
 
-from hpcvbi import COUPLINGS, MODELS, Brain, Connectome, Sample, WhiteNoise, simulate
+from hpcvbi import MODELS, Connectome
 from hpcvbi.sim.noise import normals
 
 SPEED = 4.0
@@ -108,8 +109,7 @@ class Setting:
 
 def setting(case: Case) -> Setting:
     pair, person = case.models, connectome(case.network)
-    random, n = case.network == "random", person.n_regions
-    states = MODELS[pair.ours].state
+    random, n, model = case.network == "random", person.n_regions, MODELS[pair.ours]
     network = tvb_live.Network(
         pair.theirs,
         drawn(pair, random, n),
@@ -123,66 +123,30 @@ def setting(case: Case) -> Setting:
         pair.sigma,
     )
     steps = 200 if random else 1000
-    noise = normals(SEED, 0, steps, n, len(states)) if case.noise else None
-    return Setting(network, past(pair, states, network.horizon(), n), steps, noise)
-
-
-def past(pair: ModelTwin, states, rows: int, n: int) -> np.ndarray:
-    """A history that is jagged in time and space, so that an error in a delay shows at once."""
-    d, node = np.arange(rows)[::-1, None], np.arange(n)
-    found = []
-    for k, state in enumerate(states):
-        wave = (37 * node + 17 * k + 5 * d) % 101 / 50 - 1
-        found.append(np.clip(pair.centre[k] + pair.half[k] * wave, state.low, state.high))
-    return np.stack(found)
+    noise = normals(SEED, 0, steps, n, len(model.state)) if case.noise else None
+    past = jagged_past(model, pair.centre, pair.half, network.horizon(), n)
+    return Setting(network, past, steps, noise)
 
 
 def ours(case: Case, backend: str) -> np.ndarray:
-    """Our trajectory (step, state, region)."""
-    pair, made, person = case.models, setting(case), connectome(case.network)
-    model, coupling = MODELS[pair.ours], COUPLINGS[case.couplings.ours]
-    values = ours_from(pair.to_ours, made.network.params)
-    coupled = ours_from(case.couplings.to_ours, made.network.coupling_params)
-    if pair.gain:
-        gain = made.network.params[pair.gain]
-        coupled |= {name: gain * coupled[name] for name in ("G", "offset")}
-    values |= coupled
-    values |= {"sigma": pair.sigma} if case.noise else {}
-    brain = Brain(
-        person,
-        model,
-        coupling,
-        WhiteNoise(model.state_names) if case.noise else None,
-        dt=pair.dt,
-        duration=made.steps * pair.dt,
-        monitors=tuple(Sample(s, pair.dt, name=s) for s in model.state_names),
-        values={k: v if np.size(v) > 1 else float(np.squeeze(v)) for k, v in values.items()},
-        speed=made.network.speed,
+    made, network = setting(case), setting(case).network
+    values = values_of(case.models, case.couplings, network.params, network.coupling_params)
+    brain = brain_of(
+        case.models,
+        case.couplings,
+        connectome(case.network),
+        values | ({"sigma": network.sigma} if case.noise else {}),
+        dt=network.dt,
+        duration=made.steps * network.dt,
+        speed=network.speed,
         scheme=case.scheme,
-        rounding="round",
-        sends=pair.sends.get(case.coupling, ()),
     )
-    seen = simulate(
-        brain,
-        np.zeros((1, 0)),
-        seed=SEED,
-        backend=backend,
-        dtype="float64",
-        initial=made.past,
-        **({"width": 2} if backend == "cpu" else {}),
-    )
-    return np.stack([seen.signals[s][0] for s in model.state_names], axis=1)
+    return trajectory(brain, made.past, backend, SEED)
 
 
 def theirs(case: Case) -> np.ndarray:
     made = setting(case)
     return tvb_live.trajectory(made.network, made.past, made.steps, made.normals)
-
-
-def deviation(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Largest error of each step, relative to the largest value of the state variable."""
-    size = np.abs(expected).max(axis=(0, 2), keepdims=True)
-    return (np.abs(got - expected) / size).max(axis=(1, 2))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

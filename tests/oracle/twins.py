@@ -4,7 +4,6 @@ Each pair says how our parameters follow from those of TVB: our name, and TVB's 
 whose arguments are names of TVB. What no entry takes is not in TVB's equations.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -54,17 +53,6 @@ def same(names: str) -> dict[str, str]:
     return {name: name for name in names.split()}
 
 
-def ours_from(formulas: Formulas, theirs: Mapping[str, Value]) -> dict[str, Value]:
-    """Our parameters from those of TVB."""
-    found = {}
-    for name, formula in formulas.items():
-        if isinstance(formula, str):
-            found[name] = theirs[formula]
-        else:
-            found[name] = formula(*(theirs[key] for key in inspect.signature(formula).parameters))
-    return found
-
-
 COUPLED = {
     pair.theirs: pair
     for pair in (
@@ -111,19 +99,9 @@ MODELLED = {
         ModelTwin(
             "ReducedWongWangExcInh",
             "wong_wang_ei",
-            {
-                "a_e": lambda a_e: 0.001 * a_e,
-                "b_e": lambda b_e: 0.001 * b_e,
-                "d_e": lambda d_e: 1000.0 * d_e,
-                "gamma_e": lambda gamma_e: 1000.0 * gamma_e,
-                "a_i": lambda a_i: 0.001 * a_i,
-                "b_i": lambda b_i: 0.001 * b_i,
-                "d_i": lambda d_i: 1000.0 * d_i,
-                "gamma_i": lambda gamma_i: 1000.0 * gamma_i,
-                "w_plus": "w_p",
-                "target_rate": lambda: 0.003,
-            }
-            | same("J_N I_o tau_e tau_i J_i W_e W_i I_ext lamda"),
+            {"w_plus": "w_p", "target_rate": lambda: 0.003}
+            | same("J_N I_o I_ext W_e a_e b_e d_e gamma_e tau_e W_i a_i b_i d_i gamma_i tau_i")
+            | same("lamda J_i"),
             centre=(0.3, 0.2),
             half=(0.25, 0.15),
             dt=0.1,
