@@ -91,7 +91,7 @@ def connectome(network: str) -> Connectome:
     weights = rng.lognormal(0.0, 1.0, (n, n)) * (rng.random((n, n)) < 0.5)
     np.fill_diagonal(weights, rng.uniform(0.2, 2.0, n))
     weights[3], weights[:, 8] = 0.0, 0.0
-    lengths = rng.uniform(1.0, 60.0, (n, n))
+    lengths = 0.2 * rng.integers(5, 300, (n, n))  # with delays of whole steps and a half among them
     np.fill_diagonal(lengths, np.where(np.arange(n) % 2, 0.0, 7.0))
     labels = tuple(f"region {i}" for i in range(n))
     return Connectome(weights / weights.max(), lengths, labels)
