@@ -19,7 +19,7 @@ import tvb_live
 from twin_brains import brain_of, deviation, jagged_past, ours_from, trajectory, values_of
 from twins import COUPLED, MODELLED, CouplingTwin, ModelTwin
 
-from hpcvbi import MODELS, Connectome
+from hpcvbi import MODELS, Connectome, WhiteNoise
 from hpcvbi.sim.noise import normals
 
 SPEED = 4.0
@@ -120,7 +120,7 @@ def setting(case: Case) -> Setting:
         SPEED if case.delay else None,
         pair.dt,
         case.scheme,
-        pair.sigma,
+        tuple(pair.sigma * (1 + k) / len(model.state) for k in range(len(model.state))),
     )
     steps = 200 if random else 1000
     noise = normals(SEED, 0, steps, n, len(model.state)) if case.noise else None
@@ -130,12 +130,16 @@ def setting(case: Case) -> Setting:
 
 def ours(case: Case, backend: str) -> np.ndarray:
     made, network = setting(case), setting(case).network
+    names = MODELS[case.models.ours].state_names
     values = values_of(case.models, case.couplings, network.params, network.coupling_params)
+    if case.noise:
+        values |= {f"sigma_{name}": sigma for name, sigma in zip(names, network.sigma, strict=True)}
     brain = brain_of(
         case.models,
         case.couplings,
         connectome(case.network),
-        values | ({"sigma": network.sigma} if case.noise else {}),
+        values,
+        WhiteNoise(names, separate=True) if case.noise else None,
         dt=network.dt,
         duration=made.steps * network.dt,
         speed=network.speed,

@@ -58,7 +58,7 @@ class Network:
     speed: float | None
     dt: float
     scheme: str
-    sigma: float = 0.0
+    sigma: tuple[float, ...] = (0.0,)
 
     def connectivity(self) -> Connectivity:
         """The connectome with its delays in steps."""
@@ -144,8 +144,8 @@ def trajectory(
 ) -> np.ndarray:
     """Every state after every step, (step, state, region), from `past` (state, history, region).
 
-    `normals` (step, state, region) replace TVB's random stream; sigma is their standard deviation
-    per sqrt(ms), for which TVB takes the dispersion D = sigma²/2.
+    `normals` (step, state, region) replace TVB's random stream; sigma of each state variable is
+    their standard deviation per sqrt(ms), for which TVB takes the dispersion D = sigma²/2.
     """
     coupling = getattr(couplings, network.coupling)()
     for key, value in network.coupling_params.items():
@@ -153,7 +153,7 @@ def trajectory(
     model = model_of(network.model, network.params)
     scheme = INTEGRATORS[network.scheme, normals is not None](dt=network.dt)
     if normals is not None:
-        scheme.noise = noise.Additive(nsig=array(network.sigma**2 / 2.0))
+        scheme.noise = noise.Additive(nsig=np.square(network.sigma) / 2.0)
     simulator = Simulator(
         model=model,
         connectivity=network.connectivity(),

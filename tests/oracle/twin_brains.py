@@ -40,6 +40,7 @@ def brain_of(
     coupled: CouplingTwin,
     person: Connectome,
     values: Mapping[str, Value],
+    noise: WhiteNoise | None = None,
     **settings,
 ) -> Brain:
     """Our brain, every state variable sampled at every step."""
@@ -48,7 +49,7 @@ def brain_of(
         person,
         model,
         COUPLINGS[coupled.ours],
-        WhiteNoise(model.state_names) if "sigma" in values else None,
+        noise,
         monitors=sampled(model, settings["dt"]),
         values=values,
         rounding="round",
