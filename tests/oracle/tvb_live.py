@@ -129,14 +129,14 @@ class GivenNoise:
 @contextmanager
 def lifted() -> Iterator[None]:
     """Weights and history of the simulators built inside are float64."""
-    before = [array.dtype for array in SINGLE_PRECISION]
-    for array in SINGLE_PRECISION:
-        array.dtype = "d"
+    before = [slot.dtype for slot in SINGLE_PRECISION]
+    for slot in SINGLE_PRECISION:
+        slot.dtype = "d"
     try:
         yield
     finally:
-        for array, dtype in zip(SINGLE_PRECISION, before, strict=True):
-            array.dtype = dtype
+        for slot, dtype in zip(SINGLE_PRECISION, before, strict=True):
+            slot.dtype = dtype
 
 
 def trajectory(
@@ -165,6 +165,7 @@ def trajectory(
     simulator.model.variables_of_interest = tuple(model.state_variables)
     simulator.configure()
     if normals is not None:
+        # Past the type check of the attribute, which wants a RandomState.
         scheme.noise.__dict__["random_stream"] = GivenNoise(normals)
     seen = [raw for ((_, raw),) in simulator(n_steps=steps)]
     return np.stack(seen)[..., 0]

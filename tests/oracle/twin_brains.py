@@ -53,7 +53,7 @@ def brain_of(
         monitors=sampled(model, settings["dt"]),
         values=values,
         rounding="round",
-        sends=pair.sends.get(coupled.theirs, ()),
+        sends=coupled.sends or pair.sends,
         **settings,
     )
 

@@ -15,12 +15,16 @@ Formulas = Mapping[str, str | Callable[..., Value]]
 
 @dataclass(frozen=True)
 class CouplingTwin:
-    """A coupling of both, with TVB's parameters at the values that the cases use."""
+    """A coupling of both, with TVB's parameters at the values that the cases use.
+
+    `sends` is what it takes if not what the model sends.
+    """
 
     theirs: str
     ours: str
     to_ours: Formulas
     values: Mapping[str, float]
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,9 @@ class ModelTwin:
 
     `centre` and `half` span the history of each state variable. `couplings` are names in COUPLED
     with the parameters of TVB that differ from those there. `base` holds parameters of TVB that are
-    not at their default; `spatial` is one that differs between regions. `sends` says, per coupling,
-    what our model sends where its default is not what TVB sends. `gain` is a parameter of TVB's
-    model that multiplies the coupling; ours is part of the coupling.
+    not at their default; `spatial` is one that differs between regions. `sends` is what TVB sends
+    where our model sends something else by default. `gain` is a parameter of TVB's model that
+    multiplies the coupling; ours is part of the coupling.
     """
 
     theirs: str
@@ -44,7 +48,7 @@ class ModelTwin:
     spatial: str
     couplings: Mapping[str, Mapping[str, float]]
     base: Mapping[str, Value] = field(default_factory=dict)
-    sends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sends: tuple[str, ...] = ()
     gain: str | None = None
 
 
@@ -64,6 +68,7 @@ COUPLED = {
             "sigmoidal",
             {"G": "a", "steepness": "r"} | same("cmin cmax midpoint"),
             {"a": 1.3, "cmin": 0.0003, "cmax": 0.006, "midpoint": 5.5, "r": 0.5},
+            sends=("psp",),
         ),
         CouplingTwin(
             "Sigmoidal",
@@ -132,7 +137,7 @@ MODELLED = {
             sigma=0.05,
             spatial="mu",
             couplings={"SigmoidalJansenRit": {}, "Linear": {"a": 0.001}},
-            sends={"Linear": ("y1",)},
+            sends=("y1",),
         ),
         ModelTwin(
             "Epileptor",
@@ -226,7 +231,7 @@ MODELLED = {
             sigma=0.01,
             spatial="d_V",
             couplings={"HyperbolicTangent": {"a": 0.5}, "Linear": {}},
-            sends={"HyperbolicTangent": ("V",), "Linear": ("V",)},
+            sends=("V",),
         ),
     )
 }
