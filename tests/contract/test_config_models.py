@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hpcvbi import MODELS
 from hpcvbi.config import load_trial, prepare
 from hpcvbi.core.errors import ConfigError, HpcvbiError
 from hpcvbi.models import load
-from hpcvbi.sim.compiled import ARITHMETIC
 
 MODEL = """\
 from numpy import exp
@@ -72,25 +70,16 @@ def test_a_file_beside_the_yaml_declares_a_model(tmp_path: Path, monkeypatch) ->
         ("mine = ", "yours = ", r"my\.py has no model 'mine'; its models: yours"),
         ("mine = Model(", "mine = dict(", r"my\.py:mine is dict, no Model: write mine = Model\("),
         ("def dfun(x, c, k)", "def dfun(c, x, k)", r"my\.py:16: ConfigError: model mine: dfun\("),
-        ("k * exp(-x)", "k ** x", r"my\.py:13: dfun: `\*\*` is not understood"),
-        ("k * exp(-x)", "k * abs(x)", r"my\.py:13: dfun: 'abs' is none of exp, "),
-        ("RATE * x", "x if x > 0 else RATE", r"my\.py:9: decay: no if, loop, and, or: use where"),
-        ("import exp\n", "import exp\nimport numpy as np\n", None),
-        ("RATE = 0.1", "RATE = 'a'", r"my\.py:9: decay: 'RATE' is none of exp, "),
-        ("k * exp(-x)", "k * exp.real", r"my\.py:13: dfun: `\.real`: import what you need by name"),
-        ("dfun=dfun", "dfun=lambda x, c, k: (x.real,)", r"my\.py:18: <lambda>: `\.real`"),
+        ("k * exp(-x)", "k ** x", r"my\.py:16: ConfigError: model mine: dfun uses \*\*"),
+        ("RATE * x", "x if x > 0 else 0", r"my\.py:16: ConfigError: model mine: decay uses if"),
     ],
 )
 def test_a_model_that_fails_is_named_with_file_and_line(
-    tmp_path: Path, old: str, new: str, said: str | None
+    tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert old in MODEL
-    changed = MODEL.replace(old, new, 1)
-    if said is None:
-        assert prepared(tmp_path, changed).brain.model.name == "mine"
-        return
     with pytest.raises(ConfigError, match=rf"t\.yaml:3: model\.name: {said}"):
-        prepared(tmp_path, changed)
+        prepared(tmp_path, MODEL.replace(old, new, 1))
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -128,12 +117,3 @@ def test_an_installed_package_that_changes_is_refused(tmp_path: Path, announced:
     announced.write_text(MODEL + "\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="the installed package with the model 'decay' has chan"):
         prepare(trial)
-
-
-def test_the_language_of_models_is_that_of_the_backends() -> None:
-    assert set(load.LANGUAGE) == set(ARITHMETIC)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_own_model_is_written_in_that_language(name: str) -> None:
-    load._check(MODELS[name], "models")
