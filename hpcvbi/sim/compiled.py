@@ -2,9 +2,9 @@
 it again.
 
 The functions of a declaration (`dfun`, `pre`, `post`, the haemodynamics) are plain Python; here
-their free names exp, log, sqrt and where are bound to the arithmetic of lanes. The generated source
-is written to a file because numba's disk cache follows files; the file's name is a digest of all
-that determines the machine code.
+their free names exp, log, sqrt and the like are bound to the arithmetic of lanes. The generated
+source is written to a file because numba's disk cache follows files; the file's name is a digest of
+all that determines the machine code.
 """
 
 import fcntl
@@ -29,7 +29,11 @@ from hpcvbi.sim.source import source
 
 ARITHMETIC = {
     "exp": functions.exp,
+    "expm1": functions.expm1,
     "log": functions.log,
+    "tanh": functions.tanh,
+    "sin": functions.sin,
+    "cos": functions.cos,
     "sqrt": vector.sqrt,
     "where": vector.where,
 }
