@@ -18,9 +18,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from table import OWN, PLAIN, add_ratios, best_peer, page  # noqa: E402
-from venvs import Unavailable, environment, measured, own_row, peer_row  # noqa: E402
-from workloads import PEERS, WORKLOADS, Peer  # noqa: E402
+from table import OWN, PLAIN, add_ratios, best_peer, page
+from venvs import Unavailable, environment, measured, own_row, peer_row
+from workloads import PEERS, WORKLOADS, Peer
 
 VARIANTS = ("euler float32", "heun float32", "euler float64", "heun float64")
 PLAIN_LOOPS = ("reduced_wong_wang", "wong_wang_ei", "stuart_landau", "stuart_landau_delays")
@@ -90,9 +90,9 @@ def peer_rows(peer: Peer, names: list[str], divisor: int) -> list[dict]:
 
 def compile_first(names: list[str], variants: list[str]) -> None:
     """Compile all kernels into the disk cache, two at a time."""
-    jobs = [(name, variant, 100) for name in names for variant in variants]
+    jobs = [(name, variant, 100, False) for name in names for variant in variants]
 
-    def job(case: tuple[str, str, int]) -> None:
+    def job(case: tuple[str, str, int, bool]) -> None:
         try:
             own_row(*case)
         except Unavailable as reason:
@@ -104,9 +104,9 @@ def compile_first(names: list[str], variants: list[str]) -> None:
 
 def extra(name: str, divisor: int) -> dict:
     """One of the measurements of `extras`; empty, with a message, where it fails."""
-    more = {"BENCH_ALL_CORES": "1"} if name == "threads" else {}
     try:
-        found = measured([sys.executable, str(HERE / "extras.py"), name, str(divisor)], **more)
+        command = [sys.executable, str(HERE / "extras.py"), name, str(divisor)]
+        found = measured(command, one_core=name != "threads")
     except Unavailable as reason:
         print(f"{name}: not measured: {reason}", flush=True)
         return {}

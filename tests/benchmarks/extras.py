@@ -2,7 +2,7 @@
 single draw, features. `extras.py NAME [DIVISOR]` prints one JSON line.
 """
 
-from measure import clock, cpu_seconds, peak_mb  # isort: skip  (sets the thread pools first)
+from measure import clock  # isort: skip  (sets the thread pools first)
 
 import json
 import os
@@ -24,8 +24,17 @@ HERE = Path(__file__).parent
 def _simulate(brain, draws, **options):
     from hpcvbi import simulate
 
-    return simulate(brain, theta_of(RWW, draws) if brain.space.names else np.zeros((draws, 0)),
-                    seed=1, **options)
+    return simulate(
+        brain,
+        theta_of(RWW, draws) if brain.space.names else np.zeros((draws, 0)),
+        seed=1,
+        **options,
+    )
+
+
+def _median(work) -> float:
+    work()
+    return statistics.median(clock(work)[0] for _ in range(3))
 
 
 def edges(divisor: int) -> dict:
@@ -36,12 +45,19 @@ def edges(divisor: int) -> dict:
         for n in (68, 200, 400, 1000):
             steps = max(40, int(4e8 / (n * n * 32)) // divisor // 4 * 4)
             brain = brain_of(workload, steps=steps, n=n)
-            _simulate(brain, 32)
-            seconds = statistics.median(clock(lambda b=brain: _simulate(b, 32))[0] for _ in range(3))
+            seconds = _median(lambda b=brain: _simulate(b, 32))
             links = int(np.count_nonzero(brain.connectome.weights))
             per = 32 * steps / seconds / 1e6
-            rows.append({"workload": workload.title, "regions": n, "edges": links, "steps": steps,
-                         "node_steps": per * n, "edge_steps": per * links})
+            rows.append(
+                {
+                    "workload": workload.title,
+                    "regions": n,
+                    "edges": links,
+                    "steps": steps,
+                    "node_steps": per * n,
+                    "edge_steps": per * links,
+                }
+            )
     return {"rows": rows}
 
 
@@ -53,24 +69,35 @@ def threads(divisor: int) -> dict:
         seconds, _ = clock(lambda c=count: _simulate(brain, 128, threads=c), time.perf_counter)
         walls.setdefault(count, []).append(seconds)
     walls = {count: min(seconds) for count, seconds in walls.items()}
-    return {"one": walls[1], "two": walls[2], "ratio": walls[1] / walls[2],
-            "load": os.getloadavg()[0]}
+    return {
+        "one": walls[1],
+        "two": walls[2],
+        "ratio": walls[1] / walls[2],
+        "load": os.getloadavg()[0],
+    }
 
 
 def memory(divisor: int) -> dict:
     """Peak memory of 32 draws with BOLD at one duration and at ten times that."""
     found = {}
     for times in (1, 10):
-        code = (f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20160 // divisor});"
-                "extras._simulate(b, 32); print(extras.peak_mb())")
+        code = (
+            f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20160 // divisor});"
+            "extras._simulate(b, 32); print(extras.peak_mb())"
+        )
         found[f"mb_{times}x"] = float(_python(code))
     return found
 
 
 def _python(code: str, **environment: str) -> str:
     code = f"import sys; sys.path.insert(0, {str(HERE)!r})\n{code}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          env={**os.environ, **environment}, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=True,
+    )
     return done.stdout.strip().splitlines()[-1]
 
 
@@ -98,8 +125,13 @@ def worker(divisor: int) -> dict:
             [float(x) for x in _python(STARTUP, NUMBA_CACHE_DIR=folder).split()] for _ in range(3)
         ]
     after, whole, used = (min(column) for column in zip(*cached, strict=True))
-    return {"compile_wall": first[0], "compile_cpu": first[2], "cached_wall": after,
-            "cached_cpu": used, "cached_wall_with_imports": whole}
+    return {
+        "compile_wall": first[0],
+        "compile_cpu": first[2],
+        "cached_wall": after,
+        "cached_cpu": used,
+        "cached_wall_with_imports": whole,
+    }
 
 
 def hour(divisor: int) -> dict:
@@ -109,8 +141,12 @@ def hour(divisor: int) -> dict:
     _simulate(brain_of(RWW, steps=20_000), 32)
     seconds, result = clock(lambda: _simulate(brain, 32))
     assert np.isfinite(result.signals["bold"]).all()
-    return {"draws": 32, "brain_minutes": steps / 60_000, "seconds_per_draw": seconds / 32,
-            "seconds_per_draw_and_hour": seconds / 32 * 3_600_000 / steps}
+    return {
+        "draws": 32,
+        "brain_minutes": steps / 60_000,
+        "seconds_per_draw": seconds / 32,
+        "seconds_per_draw_and_hour": seconds / 32 * 3_600_000 / steps,
+    }
 
 
 def alone(divisor: int) -> dict:
@@ -118,23 +154,24 @@ def alone(divisor: int) -> dict:
     brain = brain_of(RWW, steps=RWW.steps // divisor)
     found = {}
     for draws in (1, 32):
-        _simulate(brain, draws)
-        seconds = statistics.median(clock(lambda d=draws: _simulate(brain, d))[0] for _ in range(3))
+        seconds = _median(lambda d=draws: _simulate(brain, d))
         found[f"rate_{draws}"] = draws * brain.n_steps * 84 / seconds / 1e6
     return found
 
 
 def features(divisor: int) -> dict:
-    """CPU seconds of the functional connectivity and its dynamics per recording of 84 x 1200."""
+    """CPU seconds of functional connectivity and its dynamics per recording of 84 x 1200."""
     from hpcvbi.features.fc import functional_connectivity
-    from hpcvbi.features.fcd import fcd
+    from hpcvbi.features.fcd import fcd_stream, functional_connectivity_dynamics
 
-    signal = np.random.default_rng(0).normal(size=(1, 1200, 84))
-    found = {}
-    for name, function in (("fc", functional_connectivity), ("fcd", fcd)):
-        function(signal)
-        found[name] = statistics.median(clock(lambda f=function: f(signal))[0] for _ in range(3))
-    return found
+    signal = np.random.default_rng(0).normal(size=(1200, 84))
+    cases = {
+        "fc": lambda: functional_connectivity(signal),
+        "fcd (windows of 60, every 10)": lambda: functional_connectivity_dynamics(
+            fcd_stream(signal, 60, 10)
+        ),
+    }
+    return {name: _median(work) for name, work in cases.items()}
 
 
 EXTRAS = {f.__name__: f for f in (edges, threads, memory, worker, hour, alone, features)}

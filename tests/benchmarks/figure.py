@@ -43,7 +43,9 @@ def _bars(rows: list[dict], name: str) -> list[tuple[str, float, str, str]]:
         best[library] = row
     for row in sorted(best.values(), key=lambda r: -r["rate"]):
         rate = row["rate"] / 1e6
-        colour = COLOURS["plain" if row["implementation"] == PLAIN else row["implementation"].split()[0]]
+        colour = COLOURS[
+            "plain" if row["implementation"] == PLAIN else row["implementation"].split()[0]
+        ]
         bars.append((row["implementation"], rate, colour, f"{rate:.2g}   ×{top / rate:.0f}"))
     return bars
 
@@ -57,12 +59,22 @@ def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) ->
             ours = label.startswith(OWN)
             axes.barh(y, rate - low, left=low, height=0.78, color=colour, linewidth=0)
             axes.text(
-                low * 0.88, y, label, ha="right", va="center", fontsize=8.5,
+                low * 0.88,
+                y,
+                label,
+                ha="right",
+                va="center",
+                fontsize=8.5,
                 color=INK if ours else "#4a5561",
             )
             axes.text(
-                rate * 1.08, y, end, va="center", fontsize=8.5,
-                color=INK, weight="bold" if ours else "normal",
+                rate * 1.08,
+                y,
+                end,
+                va="center",
+                fontsize=8.5,
+                color=INK,
+                weight="bold" if ours else "normal",
             )
             y -= 0.92
         y -= 0.75
@@ -100,18 +112,27 @@ def draw(found: dict, path: Path) -> None:
         _panel(axes, rows, column, low, high)
     inches = figure.get_figheight()
     figure.subplots_adjust(
-        left=0.11 if len(columns) > 1 else 0.22, right=0.98, wspace=0.32,
-        top=1 - 1.0 / inches, bottom=0.55 / inches,
+        left=0.11 if len(columns) > 1 else 0.22,
+        right=0.98,
+        wspace=0.32,
+        top=1 - 1.0 / inches,
+        bottom=0.55 / inches,
     )
     figure.text(
-        0.02, 1 - 0.35 / inches, "Million node-steps per CPU second and core", fontsize=15,
-        weight="bold", color=INK,
+        0.02,
+        1 - 0.35 / inches,
+        "Million node-steps per CPU second and core",
+        fontsize=15,
+        weight="bold",
+        color=INK,
     )
     figure.text(
-        0.02, 1 - 0.64 / inches,
+        0.02,
+        1 - 0.64 / inches,
         "84 regions, noise on. hpcvbi: Euler. Peers: fastest of their schemes and precisions; "
         "× how many times faster hpcvbi is.",
-        fontsize=9.5, color="#4a5561",
+        fontsize=9.5,
+        color="#4a5561",
     )
     figure.text(0.02, 0.16 / inches, found["machine"], fontsize=8, color=FAINT)
     figure.savefig(path, dpi=150, facecolor="white")

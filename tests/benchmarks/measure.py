@@ -1,8 +1,8 @@
-"""How every implementation is timed, in a process of its own: one warm-up, then the median of three.
+"""How an implementation is timed, in a process of its own: a warm-up, then the median of three.
 
 Imported by the scripts in `peers` too, which run in environments of their own: NumPy and the
-standard library only, and no syntax younger than Python 3.9. Import it before NumPy: it keeps the
-process on one core and every thread pool at one thread.
+standard library only, and no syntax younger than Python 3.9. Import it before NumPy: it keeps every
+thread pool at one thread, and the process on one core where BENCH_ONE_CORE is set.
 """
 
 import json
@@ -21,10 +21,10 @@ THREADS = {
     "JAX_PLATFORMS": "cpu",
 }
 os.environ.update(THREADS)
-if hasattr(os, "sched_setaffinity") and not os.environ.get("BENCH_ALL_CORES"):
+if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_ONE_CORE"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 SPEED = 5.0
 """Conduction speed where there are delays [mm/ms]."""

@@ -61,9 +61,7 @@ def roof() -> dict[str, float]:
     start = np.full(WIDTH * CHAINS, 0.5, np.float32)
     rounds = 4_000_000
     found = {
-        "fma_gflops": _fastest(
-            lambda: multiply_add(start, rounds), 2.0 * WIDTH * CHAINS * rounds
-        )
+        "fma_gflops": _fastest(lambda: multiply_add(start, rounds), 2.0 * WIDTH * CHAINS * rounds)
     }
     out = np.zeros(WIDTH, np.float32)
     for level, kib, rounds in (("l1", 24, 200_000), ("l2", 512, 8_000)):

@@ -13,9 +13,7 @@ def add_ratios(rows: list[dict]) -> None:
     for row in rows:
         if "rate" not in row or row["implementation"] == OWN:
             continue
-        own = [
-            r for r in rows if r["implementation"] == OWN and r["workload"] == row["workload"]
-        ]
+        own = [r for r in rows if r["implementation"] == OWN and r["workload"] == row["workload"]]
         rates = {(r["scheme"], r["dtype"]): r["rate"] for r in own if "rate" in r}
         precision = "float64" if row["dtype"] == "complex128" else row["dtype"]
         if same := rates.get((row["scheme"], precision)):
@@ -146,8 +144,13 @@ def _edges(extras: dict) -> str:
     if "edges" not in extras:
         return ""
     lines = [
-        [r["workload"], str(r["regions"]), str(r["edges"]), f"{r['node_steps']:.1f}",
-         f"{r['edge_steps'] / 1e3:.2f}"]
+        [
+            r["workload"],
+            str(r["regions"]),
+            str(r["edges"]),
+            f"{r['node_steps']:.1f}",
+            f"{r['edge_steps'] / 1e3:.2f}",
+        ]
         for r in extras["edges"]["rows"]
     ]
     head = ["workload", "regions", "connections", "M node-steps / CPU s", "G edge-steps / CPU s"]

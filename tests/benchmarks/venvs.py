@@ -75,9 +75,9 @@ def environment(peer: Peer, folder: Path) -> Path:
     return python
 
 
-def measured(command: list[str], **environment: str) -> dict:
+def measured(command: list[str], one_core: bool = True) -> dict:
     """The row that a script prints: the last line of its output, as JSON."""
-    lines = _done(command, TIMEOUT, **environment).strip().splitlines()
+    lines = _done(command, TIMEOUT, BENCH_ONE_CORE="1" if one_core else "").strip().splitlines()
     try:
         return json.loads(lines[-1])
     except (IndexError, ValueError):
@@ -90,6 +90,7 @@ def peer_row(peer: Peer, python: Path, workload: str, variant: str, divisor: int
     return measured([str(python), "-W", "ignore", script, workload, variant, str(divisor)])
 
 
-def own_row(workload: str, variant: str, divisor: int) -> dict:
+def own_row(workload: str, variant: str, divisor: int, one_core: bool = True) -> dict:
     """Measure one row of hpcvbi, in a process too."""
-    return measured([sys.executable, str(HERE / "own.py"), workload, variant, str(divisor)])
+    command = [sys.executable, str(HERE / "own.py"), workload, variant, str(divisor)]
+    return measured(command, one_core)

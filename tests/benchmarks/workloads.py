@@ -48,7 +48,13 @@ WORKLOADS = {
         Workload(f"{_MPR}_delays", "Montbrió-Pazó-Roxin, delays", _MPR, 0.01, True, draws=16),
         Workload(_RWW, "reduced Wong-Wang", _RWW, 1.0, steps=20_160, target=650),
         Workload(
-            f"{_RWW}_bold", "reduced Wong-Wang, BOLD", _RWW, 1.0, bold=10.0, steps=20_160, target=650
+            f"{_RWW}_bold",
+            "reduced Wong-Wang, BOLD",
+            _RWW,
+            1.0,
+            bold=10.0,
+            steps=20_160,
+            target=650,
         ),
         Workload(_WW, "Wong-Wang E-I", _WW, 1.0, steps=20_160, target=350),
         Workload(f"{_WW}_bold", "Wong-Wang E-I, BOLD", _WW, 1.0, bold=10.0, steps=20_160),
@@ -56,13 +62,33 @@ WORKLOADS = {
         Workload(_SL, "Stuart-Landau", _SL, 0.5, target=350),
         Workload(f"{_SL}_delays", "Stuart-Landau, delays", _SL, 0.5, True, target=210, heun=150),
         Workload(
-            f"{_MPR}_bold_sweep", "64 draws, Montbrió-Pazó-Roxin, BOLD", _MPR, 0.01, False, 1.0, True
+            f"{_MPR}_bold_sweep",
+            "64 draws, Montbrió-Pazó-Roxin, BOLD",
+            _MPR,
+            0.01,
+            False,
+            1.0,
+            True,
         ),
         Workload(
-            f"{_RWW}_bold_sweep", "64 draws, reduced Wong-Wang, BOLD", _RWW, 1.0, False, 10.0, True, 20_160
+            f"{_RWW}_bold_sweep",
+            "64 draws, reduced Wong-Wang, BOLD",
+            _RWW,
+            1.0,
+            False,
+            10.0,
+            True,
+            20_160,
         ),
         Workload(
-            f"{_WW}_bold_sweep", "64 draws, Wong-Wang E-I, BOLD", _WW, 1.0, False, 10.0, True, 20_160
+            f"{_WW}_bold_sweep",
+            "64 draws, Wong-Wang E-I, BOLD",
+            _WW,
+            1.0,
+            False,
+            10.0,
+            True,
+            20_160,
         ),
     )
 }

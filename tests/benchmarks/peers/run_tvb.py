@@ -72,10 +72,7 @@ def parts(name):
 
 def stock(name, steps, dt, delays=False, bold=False, scheme="heun"):
     """The NumPy simulator, as `Simulator.run` gives it."""
-    if bold:
-        monitor = monitors.Bold(period=720.0)
-    else:
-        monitor = monitors.SubSample(period=100 * dt)
+    monitor = monitors.Bold(period=720.0) if bold else monitors.SubSample(period=100 * dt)
 
     def work():
         ((_, values),) = brain(*parts(name), steps, dt, delays, monitor, scheme).run()

@@ -24,16 +24,22 @@ def jansen_rit(variant, steps, delays=False, dt=0.5):
         from vbi.models.cpp.jansen_rit import JR_sdde
 
         common.update(delays=LENGTHS / SPEED, sigma=0.01, t_transition=0.0, seed=1)
-        work = lambda: JR_sdde(common).run()["x"]
+
+        def work():
+            return JR_sdde(common).run()["x"]
     elif variant == "C++":
         from vbi.models.cpp.jansen_rit import JR_sde
 
         common.update(noise_amp=0.01, t_transition=0.0, initial_state=start, output="/tmp")
-        work = lambda: JR_sde(common).run(x0=start)["x"]
+
+        def work():
+            return JR_sde(common).run(x0=start)["x"]
     else:
         from vbi.models.numba.jansen_rit import JR_sde
 
-        work = lambda: JR_sde(common).run(x0=start)["x"]
+        def work():
+            return JR_sde(common).run(x0=start)["x"]
+
     report(work, steps=steps, scheme="heun", dtype="float64")
 
 
@@ -54,9 +60,7 @@ def montbrio_pazo_roxin(variant, steps, bold=False, draws=1, dt=0.01):
 
     def work():
         key = "bold_d" if bold else "rv_d"
-        results = [
-            MPR_sde({**common, "G": 0.1 + 0.005 * d}).run(**options) for d in range(draws)
-        ]
+        results = [MPR_sde({**common, "G": 0.1 + 0.005 * d}).run(**options) for d in range(draws)]
         return [np.asarray(result[key]) for result in results]
 
     note = ("BOLD every step" if bold else "") + ("; draws one after another" if draws > 1 else "")
@@ -101,12 +105,17 @@ def epileptor(variant, scheme, steps, dt=0.01):
         from vbi.models.cpp.vep import VEP_sde
 
         common.update(noise_amp=0.01, eta=-2.5)
-        work = lambda: VEP_sde(common).run(x0=start)["x"]
+
+        def work():
+            return VEP_sde(common).run(x0=start)["x"]
     else:
         from vbi.models.numba.vep import VEP_sde
 
         common.update(sigma=0.01, eta=np.full(N, -2.5), iext=np.zeros(N), initial_state=start)
-        work = lambda: VEP_sde(dict(common)).run()["x"]
+
+        def work():
+            return VEP_sde(dict(common)).run()["x"]
+
     report(work, steps=steps, scheme=scheme, dtype="float64")
 
 
@@ -116,7 +125,10 @@ def stuart_landau(steps, delays, dt=0.5):
 
     common = {"weights": WEIGHTS, "tr_len": LENGTHS if delays else 0.0 * LENGTHS, "speed": SPEED}
     common.update(dt=dt, t_end=steps * dt, G=0.02, a=-0.02, RECORD_X=True)
-    work = lambda: SL_sde(common).run()["X"].real
+
+    def work():
+        return SL_sde(common).run()["X"].real
+
     note = "delays gathered in the interpreter"
     report(work, steps=steps, scheme="heun", dtype="complex128", note=note)
 

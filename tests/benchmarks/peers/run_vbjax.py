@@ -66,7 +66,10 @@ def prepared(model, steps, dt, bold):
 
 def single(model, steps, dt, bold=False):
     run = jax.jit(prepared(model, steps, dt, bold))
-    work = lambda: np.asarray(run(0.1, jax.random.key(1)))
+
+    def work():
+        return np.asarray(run(0.1, jax.random.key(1)))
+
     note = "BOLD every step" if bold else ""
     report(work, steps=steps, scheme="heun", dtype="float32", note=note)
 
@@ -74,7 +77,10 @@ def single(model, steps, dt, bold=False):
 def batch(model, steps, dt, draws):
     run = jax.jit(jax.vmap(prepared(model, steps, dt, True)))
     strengths = jnp.linspace(0.05, 0.15, draws)
-    work = lambda: np.asarray(run(strengths, jax.random.split(jax.random.key(1), draws)))
+
+    def work():
+        return np.asarray(run(strengths, jax.random.split(jax.random.key(1), draws)))
+
     note = f"BOLD every step; jax.vmap over {draws} draws"
     report(work, steps=steps, draws=draws, scheme="heun", dtype="float32", note=note)
 
@@ -100,7 +106,9 @@ def delayed(steps, dt):
         past = jnp.broadcast_to(first, (lag + 1, *first.shape))
         return loop(jnp.concatenate([past, draws]), strength)[1]
 
-    work = lambda: np.asarray(run(0.1, jax.random.key(1)))
+    def work():
+        return np.asarray(run(0.1, jax.random.key(1)))
+
     report(work, steps=steps, scheme="heun", dtype="float32", note="rate falls with the length")
 
 
