@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from measure import SPEED, connectome
 from numpy import exp
+from synthetic import SPEED, connectome
 from workloads import Workload
 
 from hpcvbi import (
@@ -105,10 +105,10 @@ def brain_of(
     steps = steps or workload.steps
     duration = steps * workload.dt
     if workload.bold:
-        # a hundred haemodynamic steps a volume, fewer in runs that are shorter
-        period = min(100 * workload.bold, duration)
-        while round(duration / period) * period != duration:
-            period -= workload.bold
+        count = round(duration / workload.bold)
+        # at most a hundred haemodynamic steps a volume, and whole volumes
+        per_volume = next(k for k in range(min(100, count), 0, -1) if count % k == 0)
+        period = per_volume * workload.bold
         monitors = (Bold(watched, period, step=workload.bold),)
     else:
         monitors = (Sample(watched, duration),)

@@ -1,6 +1,7 @@
 """Speed of the engine beside its peers, in one run: a table, a figure and the numbers.
 
     python tests/benchmarks/engine.py [--quick] [--peers all|none|NAME,NAME] [--workloads NAME ...]
+        [--variants "SCHEME DTYPE" ...] [--extras NAME ...] [--add]
 
 Every row is measured in a process of its own (`measure`). A peer is installed into an environment
 of its own under build/bench/venvs when `--peers` asks for it; what cannot be installed or run stays
@@ -22,6 +23,7 @@ from table import OWN, PLAIN, add_ratios, best_peer, page
 from venvs import Unavailable, environment, measured, own_row, peer_row
 from workloads import PEERS, WORKLOADS, Peer
 
+EXTRAS = ("worker", "memory", "threads", "alone", "features", "edges", "hour")
 VARIANTS = ("euler float32", "heun float32", "euler float64", "heun float64")
 PLAIN_LOOPS = ("reduced_wong_wang", "wong_wang_ei", "stuart_landau", "stuart_landau_delays")
 TARGET = Path("build/bench")
@@ -56,7 +58,7 @@ def own_rows(name: str, variants: list[str], divisor: int) -> list[dict]:
     for variant in variants:
         plain = variant == PLAIN
         label = {"workload": name, "implementation": PLAIN if plain else OWN}
-        label["version"] = "" if plain else __version__
+        label.update(version="" if plain else __version__, variant=variant)
         try:
             found = own_row(name, "plain loop" if plain else variant, divisor)
         except Unavailable as reason:
@@ -75,7 +77,7 @@ def peer_rows(peer: Peer, names: list[str], divisor: int) -> list[dict]:
         missing = f"not installed: {reason}"
     rows = []
     for name, variant in cases:
-        label = {"workload": name, "version": peer.version}
+        label = {"workload": name, "version": peer.version, "variant": variant}
         label["implementation"] = f"{peer.name} {variant}".removesuffix(" heun").removesuffix(
             " euler"
         )
@@ -144,46 +146,67 @@ def chosen(text: str) -> list[Peer]:
     return [PEERS[name] for name in text.split(",")]
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser()
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description="speed of hpcvbi beside its peers")
     parser.add_argument("--quick", action="store_true", help="float32, a tenth of the steps")
     parser.add_argument("--peers", default="none", help="all, none, or names with commas")
     parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
-    parser.add_argument("--no-extras", action="store_true", help="rates only")
-    options = parser.parse_args()
-    divisor = 10 if options.quick else 1
-    peers, names = chosen(options.peers), list(options.workloads)
-    variants = ["euler float32"] if options.quick else list(VARIANTS)
-    found = {"machine": machine(), "load": f"{os.getloadavg()[0]:.1f} before"}
+    parser.add_argument("--variants", nargs="*", default=None, help="of hpcvbi, none if empty")
+    parser.add_argument("--extras", nargs="*", default=None, help="names in extras.py")
+    parser.add_argument("--add", action="store_true", help="keep what engine.json has besides")
+    asked = parser.parse_args()
+    if asked.variants is None:
+        asked.variants = ["euler float32"] if asked.quick else [*VARIANTS, PLAIN]
+    if asked.extras is None:
+        asked.extras = ["worker", "memory"] if asked.quick else list(EXTRAS)
+    return asked
+
+
+def main() -> None:
+    """Measure, print, write after every part."""
+    asked = options()
+    divisor = 10 if asked.quick else 1
+    peers, names = chosen(asked.peers), list(asked.workloads)
+    found = {"machine": machine(), "load": "", "roof": {}, "rows": [], "extras": {}}
+    if asked.add and (TARGET / "engine.json").exists():
+        found = json.loads((TARGET / "engine.json").read_text())
+    before = os.getloadavg()[0]
     print(f"{found['machine']}\nmillion node-steps per CPU second and core\n", flush=True)
-    compile_first(names, variants)
-    rows = []
+    compile_first(names, [v for v in asked.variants if v != PLAIN])
     for name in names:
-        plain = [PLAIN] if name in PLAIN_LOOPS and not options.quick else []
-        rows += own_rows(name, variants + plain, divisor)
+        fits = [v for v in asked.variants if v != PLAIN or name in PLAIN_LOOPS]
+        renew(found, own_rows(name, fits, divisor))
     for peer in peers:
-        rows += peer_rows(peer, names, divisor)
-    add_ratios(rows)
-    order = {name: k for k, name in enumerate(WORKLOADS)}
-    rows.sort(key=lambda r: (order[r["workload"]], r["implementation"] != OWN, -r.get("rate", 0)))
+        renew(found, peer_rows(peer, names, divisor))
     roof = measured([sys.executable, str(HERE / "roof.py")])
-    roof["share"] = shares(rows, roof["fma_gflops"])
-    extras = ["worker", "memory"] if options.quick else []
-    if not options.quick:
-        extras = ["worker", "memory", "threads", "alone", "features", "edges", "hour"]
-    if options.no_extras:
-        extras = []
-    results = {name: extra(name, divisor) for name in extras}
-    found["load"] += f", {os.getloadavg()[0]:.1f} after"
-    found.update(roof=roof, rows=rows, extras={k: v for k, v in results.items() if v})
-    TARGET.mkdir(parents=True, exist_ok=True)
-    (TARGET / "engine.json").write_text(json.dumps(found, indent=1))
+    found["roof"] = {**roof, "share": shares(found["rows"], roof["fma_gflops"])}
+    for name in asked.extras:
+        found["extras"][name] = extra(name, divisor)
+    found["load"] = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
     write(found)
     for name in names:
-        if best := best_peer(rows, name):
+        if best := best_peer(found["rows"], name):
             ratio = best.get("ratio_to_fastest", float("nan"))
             print(f"{name:32}fastest peer {best['implementation']:22}{ratio:8.1f} times")
+
+
+def renew(found: dict, rows: list[dict]) -> None:
+    """Put rows into a result, in the place of those of the same name, and write it."""
+    made = {_name(row) for row in rows}
+    kept = [row for row in found["rows"] if _name(row) not in made]
+    order = {name: k for k, name in enumerate(WORKLOADS)}
+    found["rows"] = sorted(
+        [*kept, *rows],
+        key=lambda r: (order[r["workload"]], r["implementation"] != OWN, -r.get("rate", 0.0)),
+    )
+    add_ratios(found["rows"])
+    TARGET.mkdir(parents=True, exist_ok=True)
+    (TARGET / "engine.json").write_text(json.dumps(found, indent=1))
+
+
+def _name(row: dict) -> tuple[str, str, str]:
+    return row["workload"], row["implementation"], row["variant"]
 
 
 def write(found: dict) -> None:

@@ -82,7 +82,7 @@ def memory(divisor: int) -> dict:
     found = {}
     for times in (1, 10):
         code = (
-            f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20160 // divisor});"
+            f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20000 // divisor});"
             "extras._simulate(b, 32); print(extras.peak_mb())"
         )
         found[f"mb_{times}x"] = float(_python(code))

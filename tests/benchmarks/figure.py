@@ -8,7 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
-from table import OWN, PLAIN
+from table import OWN
 from workloads import WORKLOADS
 
 INK, FAINT = "#1f2933", "#8a94a0"
@@ -43,21 +43,19 @@ def _bars(rows: list[dict], name: str) -> list[tuple[str, float, str, str]]:
         best[library] = row
     for row in sorted(best.values(), key=lambda r: -r["rate"]):
         rate = row["rate"] / 1e6
-        colour = COLOURS[
-            "plain" if row["implementation"] == PLAIN else row["implementation"].split()[0]
-        ]
+        colour = COLOURS.get(row["implementation"].split()[0], FAINT)
         bars.append((row["implementation"], rate, colour, f"{rate:.2g}   ×{top / rate:.0f}"))
     return bars
 
 
-def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) -> None:
+def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) -> float:
     y = 0.0
     for name in names:
         axes.text(low, y - 0.15, WORKLOADS[name].title, color=INK, weight="bold", fontsize=10.5)
         y -= 1.0
         for label, rate, colour, end in _bars(rows, name):
             ours = label.startswith(OWN)
-            axes.barh(y, rate - low, left=low, height=0.78, color=colour, linewidth=0)
+            axes.barh(y, max(rate - low, 0.0), left=low, height=0.78, color=colour, linewidth=0)
             axes.text(
                 low * 0.88,
                 y,
@@ -68,7 +66,7 @@ def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) ->
                 color=INK if ours else "#4a5561",
             )
             axes.text(
-                rate * 1.08,
+                max(rate, low) * 1.08,
                 y,
                 end,
                 va="center",
@@ -78,7 +76,7 @@ def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) ->
             )
             y -= 0.92
         y -= 0.75
-    axes.set(xscale="log", xlim=(low, high), ylim=(y + 0.9, 1.0))
+    axes.set(xscale="log", xlim=(low, high))
     axes.set_yticks([])
     ticks = [t for t in (0.01, 0.1, 1, 10, 100, 1000) if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks], color=FAINT, fontsize=9)
@@ -88,6 +86,7 @@ def _panel(axes, rows: list[dict], names: list[str], low: float, high: float) ->
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
+    return y + 0.9
 
 
 def draw(found: dict, path: Path) -> None:
@@ -103,13 +102,16 @@ def draw(found: dict, path: Path) -> None:
         filled = sum(size[n] for n in columns[0])
         columns[0 if len(columns) == 1 or filled + size[name] / 2 <= half else 1].append(name)
     rates = [bar[1] for name in names for bar in _bars(rows, name)]
-    low, high = min(rates) * 0.6, max(rates) * 3.0
+    low, high = max(0.05, min(rates) * 0.6), max(rates) * 3.0
     tall = max(sum(size[n] for n in column) for column in columns)
     figure, panels = plt.subplots(
         1, len(columns), figsize=(6.9 * len(columns), 1.6 + 0.235 * tall), squeeze=False
     )
+    bottom = 0.0
     for axes, column in zip(panels[0], columns, strict=True):
-        _panel(axes, rows, column, low, high)
+        bottom = min(bottom, _panel(axes, rows, column, low, high))
+    for axes in panels[0]:
+        axes.set_ylim(bottom, 1.0)
     inches = figure.get_figheight()
     figure.subplots_adjust(
         left=0.11 if len(columns) > 1 else 0.22,
@@ -130,7 +132,7 @@ def draw(found: dict, path: Path) -> None:
         0.02,
         1 - 0.64 / inches,
         "84 regions, noise on. hpcvbi: Euler. Peers: fastest of their schemes and precisions; "
-        "× how many times faster hpcvbi is.",
+        "× how many times faster hpcvbi's fastest is.",
         fontsize=9.5,
         color="#4a5561",
     )

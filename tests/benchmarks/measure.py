@@ -25,22 +25,11 @@ if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_ONE_CORE"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import numpy as np
+from synthetic import SPEED, connectome
 
-SPEED = 5.0
-"""Conduction speed where there are delays [mm/ms]."""
+__all__ = ["SPEED", "asked", "clock", "connectome", "cpu_seconds", "measure", "peak_mb", "report"]
+
 REPEATS = 3
-
-
-def connectome(n=84):
-    """Return symmetric log-normal weights over half of the pairs, divided by the largest, and tract
-    lengths of 10 to 180 mm; both (region, region).
-    """
-    rng = np.random.default_rng(0)
-    weights = rng.lognormal(0.0, 1.0, (n, n))
-    weights = np.triu(weights * (rng.random((n, n)) < 0.5), 1)
-    weights = weights + weights.T
-    lengths = np.triu(rng.uniform(10.0, 180.0, (n, n)), 1)
-    return weights / weights.max(), lengths + lengths.T
 
 
 def cpu_seconds():
