@@ -23,6 +23,7 @@ from table import OWN, PLAIN, add_ratios, best_peer, page
 from venvs import Unavailable, environment, measured, own_row, peer_row
 from workloads import PEERS, WORKLOADS, Peer
 
+SCHEMES = ("euler", "heun", "Euler", "Heun")
 EXTRAS = ("worker", "memory", "threads", "alone", "features", "edges", "hour")
 VARIANTS = ("euler float32", "heun float32", "euler float64", "heun float64")
 PLAIN_LOOPS = ("reduced_wong_wang", "wong_wang_ei", "stuart_landau", "stuart_landau_delays")
@@ -67,26 +68,29 @@ def own_rows(name: str, variants: list[str], divisor: int) -> list[dict]:
     return rows
 
 
-def peer_rows(peer: Peer, names: list[str], divisor: int) -> list[dict]:
-    """Rows of a peer in all workloads that it can do."""
-    cases = [(name, variant) for name in names for variant in peer.cases.get(name, ())]
-    python, missing = None, ""
+def ready(peer: Peer) -> tuple[Path | None, str]:
+    """Python of the peer's environment, or why there is none."""
     try:
-        python = environment(peer, TARGET / "venvs") if cases else None
+        return environment(peer, TARGET / "venvs"), ""
     except Unavailable as reason:
-        missing = f"not installed: {reason}"
+        return None, f"not installed: {reason}"
+
+
+def peer_rows(peer: Peer, home: tuple[Path | None, str], name: str, divisor: int) -> list[dict]:
+    """Rows of a peer in one workload."""
     rows = []
-    for name, variant in cases:
-        label = {"workload": name, "version": peer.version, "variant": variant}
-        label["implementation"] = f"{peer.name} {variant}".removesuffix(" heun").removesuffix(
-            " euler"
-        )
+    for variant in peer.cases.get(name, ()):
+        who = " ".join([peer.name, *(w for w in variant.split() if w not in SCHEMES)])
+        label = {"workload": name, "implementation": who, "variant": variant}
+        label["version"] = peer.version
+        python, missing = home
         try:
             if python is None:
                 raise Unavailable(missing)
-            rows.append(tell({**label, **peer_row(peer, python, name, variant, divisor)}))
+            found = peer_row(peer, python, name, variant, divisor)
         except Unavailable as reason:
-            rows.append(tell({**label, "reason": f"{variant}: {reason}"}))
+            found = {"reason": f"{variant}: {reason}"}
+        rows.append(tell({**label, **found}))
     return rows
 
 
@@ -151,11 +155,13 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="speed of hpcvbi beside its peers")
     parser.add_argument("--quick", action="store_true", help="float32, a tenth of the steps")
     parser.add_argument("--peers", default="none", help="all, none, or names with commas")
-    parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
+    parser.add_argument("--workloads", nargs="*", choices=list(WORKLOADS), metavar="NAME")
     parser.add_argument("--variants", nargs="*", default=None, help="of hpcvbi, none if empty")
     parser.add_argument("--extras", nargs="*", default=None, help="names in extras.py")
     parser.add_argument("--add", action="store_true", help="keep what engine.json has besides")
     asked = parser.parse_args()
+    if not asked.workloads:
+        asked.workloads = [n for n, w in WORKLOADS.items() if not (asked.quick and w.sweep)]
     if asked.variants is None:
         asked.variants = ["euler float32"] if asked.quick else [*VARIANTS, PLAIN]
     if asked.extras is None:
@@ -178,7 +184,9 @@ def main() -> None:
         fits = [v for v in asked.variants if v != PLAIN or name in PLAIN_LOOPS]
         renew(found, own_rows(name, fits, divisor))
     for peer in peers:
-        renew(found, peer_rows(peer, names, divisor))
+        home = ready(peer)
+        for name in names:
+            renew(found, peer_rows(peer, home, name, divisor))
     roof = measured([sys.executable, str(HERE / "roof.py")])
     found["roof"] = {**roof, "share": shares(found["rows"], roof["fma_gflops"])}
     for name in asked.extras:
