@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_brains import WATCHERS, N, rich_brain, spread_theta
+from engine_brains import N, rich_brain, spread_theta
 
 from hpcvbi import Status, WhiteNoise, simulate
 from hpcvbi.brain.brain import Brain
