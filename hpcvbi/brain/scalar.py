@@ -1,9 +1,9 @@
 """What a declared scalar function may be made of, so that every backend can bind it to its own
 arithmetic.
 
-A declared function (`dfun`, `diffusion`, an output's formula, `pre`, `post`, `mix`) is compiled from
-its code, with the names of `ARITHMETIC` bound anew. What would not compile is refused where it is
-declared.
+A declared function (`dfun`, `diffusion`, an output's formula, `pre`, `post`, `mix`) is compiled
+from its code, with the names of `ARITHMETIC` bound anew. What would not compile is refused where it
+is declared.
 """
 
 import dis

@@ -5,8 +5,20 @@
 >>> pair = Connectome(np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2)), ("left", "right"))
 >>> brain = Brain(pair, MODELS["reduced_wong_wang"], LINEAR, WhiteNoise(("S",)), dt=1.0,
 ...               duration=1000.0, monitors=(Average("S", 100.0),), values={"G": 0.1})
->>> simulate(brain, np.zeros((3, 0)), seed=1).signals["average"].shape
-(3, 10, 2)
+>>> simulate(brain, seed=1).signals["average"].shape
+(1, 10, 2)
+
+Several draws of G, every step of every state variable, in float64, from a given past:
+
+>>> from dataclasses import replace
+>>> from hpcvbi import Space, Uniform, samples
+>>> strength = LINEAR.params[0].with_prior(Uniform(0.0, 1.0))
+>>> brain = replace(brain, space=Space((strength,)), values={}, duration=10.0,
+...                 monitors=samples(brain.model.state_names, 1.0))
+>>> seen = simulate(brain, np.array([[0.1], [0.2], [0.3]]), seed=1, dtype="float64",
+...                 initial=np.full((1, 2), 0.4))
+>>> seen.signals["S"].shape, seen.status.tolist()
+((3, 10, 2), [1, 1, 1])
 """
 
 from collections.abc import Callable
@@ -71,7 +83,7 @@ def simulate(
         with t = 0 last, one row per dt, back to the longest delay at least, or one row for a
         constant past; or one past for each draw, (draw, state, history, region). "random" draws a
         constant past for each draw and region, uniform over the `start` ranges of the model. If
-        absent, the model's initial values.
+        absent, the model's initial values. Bounds that clip state variables act on the past too.
     options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
         the result.
 
@@ -205,6 +217,9 @@ def _history(
             f"initial must have shape ({n_state}, {n}), ({n_state}, history, {n}) or "
             f"({len(theta)}, {n_state}, history, {n}), got {np.shape(initial)}"
         )
+    low = np.array([[[s.low if s.outside == "clip" else -np.inf]] for s in brain.model.state])
+    high = np.array([[[s.high if s.outside == "clip" else np.inf]] for s in brain.model.state])
+    start = np.clip(start, low, high)
     if start.shape[2] == 1:
         return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
     if start.shape[2] <= longest:

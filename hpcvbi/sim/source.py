@@ -31,7 +31,7 @@ class Writer:
     def present(self, spaces: int) -> None:
         """Write the channels at t = 0 with the arithmetic of lanes: every shape reads the same."""
         k = self.kernel
-        if k.coupling.pre is None and set(k.sends) <= set(k.model.state_names):
+        if k.coupling.pre is None and set(k.sent) <= set(k.model.state_names):
             return
         last = "" if k.shape == "dense" else f" * (ring + {k.span - 1}) + ring - 1"
         self.add("for i in each(nodes):", spaces)
