@@ -1,0 +1,97 @@
+"""What the names of a kernel mean on a CUDA device: scalars of one thread, in the kernel's type.
+
+numba widens float32 times a Python float to float64. So every literal of a bound function becomes a
+number of the kernel's type before it is compiled, and so do the floats among its globals. In
+numba's CUDA simulator (NUMBA_ENABLE_CUDASIM=1) the same functions run as plain Python on NumPy
+scalars.
+"""
+
+import math
+import types
+from collections.abc import Callable
+
+import numpy as np
+from numba import config, cuda
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+"""Whether numba's simulator stands in for a device; it is chosen before numba is imported."""
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile a function that other device functions call."""
+    return function if SIMULATED else cuda.jit(device=True)(function)
+
+
+def _typed(constant, real: type):
+    if isinstance(constant, tuple):
+        return tuple(_typed(part, real) for part in constant)
+    return real(constant) if isinstance(constant, float) else constant
+
+
+def bind(function: Callable, real: type, names: dict[str, object]) -> Callable:
+    """Compile a plain function for one thread, and the Python functions that it calls.
+
+    Free names that `names` holds get its meaning; float literals and float globals become `real`
+    (numpy.float32 or numpy.float64).
+    """
+    code = function.__code__
+    meaning = dict(function.__globals__)
+    for name in code.co_names:
+        value = meaning.get(name)
+        if name in names:
+            meaning[name] = names[name]
+        elif isinstance(value, types.FunctionType):
+            meaning[name] = bind(value, real, names)
+        elif isinstance(value, float):
+            meaning[name] = real(value)
+    code = code.replace(co_consts=tuple(_typed(c, real) for c in code.co_consts))
+    return compiled(types.FunctionType(code, meaning, function.__name__))
+
+
+def load(array, index, width):
+    """Return this lane's element of those that begin at `index`; bounds are up to the caller."""
+    # An unsigned index spares the test for negative ones; 32 bits suffice for one group's array.
+    return array[np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))]
+
+
+def spread(array, index, width):
+    """One element for all lanes; bounds are up to the caller."""
+    return array[np.uint32(index)]
+
+
+def store(array, index, value):
+    """Write this lane's element of those that begin at `index`."""
+    array[np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))] = value
+
+
+def each(count):
+    """Numbers below `count` that are this worker's."""
+    return range(cuda.threadIdx.y, count, cuda.blockDim.y)
+
+
+def barrier():
+    """Wait until all workers of the group are here and see what the others wrote."""
+    cuda.syncthreads()
+
+
+def _where(condition, a, b):
+    return a if condition else b
+
+
+def _fma(a, b, c):
+    return cuda.fma(a, b, c)
+
+
+def _simulated_fma(a, b, c):
+    # A product of two float32 is exact in float64.
+    return type(a)(np.float64(a) * np.float64(b) + np.float64(c))
+
+
+where = compiled(_where)
+fma = compiled(_simulated_fma if SIMULATED else _fma)
+FUNCTIONS = ("exp", "log", "sqrt", "tanh", "sin", "cos", "expm1", "log1p")
+ARITHMETIC = {name: getattr(np if SIMULATED else math, name) for name in FUNCTIONS} | {
+    "where": where,
+    "fma": fma,
+}
+"""What the free names of a declared function mean."""
