@@ -8,6 +8,7 @@ scalars.
 
 import math
 import types
+from collections import namedtuple
 from collections.abc import Callable
 
 import numpy as np
@@ -48,10 +49,17 @@ def bind(function: Callable, real: type, names: dict[str, object]) -> Callable:
     return compiled(types.FunctionType(code, meaning, function.__name__))
 
 
+Part = namedtuple("Part", "pool start size")
+"""A lane array: its place in the memory of its group. One pointer to that memory and constant
+offsets need fewer registers than a pointer for each array.
+"""
+
+
 def load(array, index, width):
     """Return this lane's element of those that begin at `index`; bounds are up to the caller."""
-    # An unsigned index spares the test for negative ones; 32 bits suffice for one group's array.
-    return array[np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))]
+    # An unsigned index spares the test for negative ones; 32 bits suffice for one group's memory.
+    at = np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))
+    return array.pool[np.uint32(np.uint32(array.start) + at)]
 
 
 def spread(array, index, width):
@@ -61,7 +69,8 @@ def spread(array, index, width):
 
 def store(array, index, value):
     """Write this lane's element of those that begin at `index`."""
-    array[np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))] = value
+    at = np.uint32(np.uint32(index) + np.uint32(cuda.threadIdx.x))
+    array.pool[np.uint32(np.uint32(array.start) + at)] = value
 
 
 def each(count):
