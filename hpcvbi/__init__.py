@@ -2,41 +2,68 @@
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.connectome import Connectome
-from hpcvbi.brain.coupling import COUPLINGS, DIFFERENCE, LINEAR, Coupling, WhiteNoise
-from hpcvbi.brain.model import Derived, Model, State
+from hpcvbi.brain.coupling import (
+    COUPLINGS,
+    DIFFERENCE,
+    HYPERBOLIC_TANGENT,
+    KURAMOTO,
+    LINEAR,
+    SIGMOIDAL,
+    SIGMOIDAL_AFTER,
+    Coupling,
+)
+from hpcvbi.brain.model import Derived, Model, Output, State
+from hpcvbi.brain.noise import OrnsteinUhlenbeck, WhiteNoise
+from hpcvbi.brain.stimulus import FrozenNoise, Pulse, Ramp, Sine, Stimulus, Train, Waypoints
 from hpcvbi.core.block import Status
 from hpcvbi.core.prior import LogUniform, Uniform
 from hpcvbi.core.space import Param, Space
 from hpcvbi.models import MODELS
-from hpcvbi.observe.bold import FRISTON_2003, STEPHAN_2007, Bold, Fc
+from hpcvbi.observe.bold import FRISTON_2003, STEPHAN_2007, Bold
 from hpcvbi.observe.measurement import Recorded
 from hpcvbi.observe.sampling import Average, Sample
+from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim.simulate import Simulated, simulate
 
 __all__ = [
-    "COUPLINGS",
-    "DIFFERENCE",
-    "FRISTON_2003",
-    "LINEAR",
-    "MODELS",
-    "STEPHAN_2007",
     "Average",
     "Bold",
     "Brain",
+    "COUPLINGS",
     "Connectome",
     "Coupling",
+    "DIFFERENCE",
     "Derived",
+    "FRISTON_2003",
     "Fc",
+    "FrozenNoise",
+    "HYPERBOLIC_TANGENT",
+    "KURAMOTO",
+    "LINEAR",
     "LogUniform",
+    "MODELS",
     "Model",
+    "Moments",
+    "OrnsteinUhlenbeck",
+    "Output",
     "Param",
+    "Pulse",
+    "Ramp",
     "Recorded",
+    "SIGMOIDAL",
+    "SIGMOIDAL_AFTER",
+    "STEPHAN_2007",
     "Sample",
     "Simulated",
+    "Sine",
     "Space",
+    "Spectrum",
     "State",
     "Status",
+    "Stimulus",
+    "Train",
     "Uniform",
+    "Waypoints",
     "WhiteNoise",
     "simulate",
 ]

@@ -18,7 +18,6 @@ import numpy as np
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.space import Param
 
-
 Outside = Literal["clip", "soft", "diverge"]
 
 
@@ -96,6 +95,8 @@ class Model:
 
     `inputs` names the coupling inputs of `dfun`, `sends` the state variables or outputs that leave
     the region; `time_constant` [ms] is the shortest one, which the integration step must resolve.
+    `diffusion(*state, *params)` declares multiplicative noise: one factor of sigma per state
+    variable.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Model:
     derived: tuple[Derived, ...] = ()
     time_constant: float = np.inf
     outputs: tuple[Output, ...] = ()
+    diffusion: Callable[..., tuple] | None = None
 
     def __post_init__(self) -> None:
         declared = (*self.state_names, *self.inputs, *self.param_names)
@@ -116,9 +118,16 @@ class Model:
                 f"model {self.name}: dfun({', '.join(written)}) must take state, inputs and "
                 f"parameters in the declared order ({', '.join(declared)})"
             )
+        if self.diffusion is not None:
+            declared = (*self.state_names, *self.param_names)
+            if tuple(inspect.signature(self.diffusion).parameters) != declared:
+                raise ConfigError(
+                    f"model {self.name}: diffusion must take state and parameters in the declared "
+                    f"order ({', '.join(declared)})"
+                )
         if unknown := set(self.sends) - set(self.observables):
             raise ConfigError(
-                f"model {self.name} sends {sorted(unknown)}, which are no state variables or outputs"
+                f"model {self.name} sends {sorted(unknown)}: no state variables or outputs"
             )
         for output in self.outputs:
             takes = set(inspect.signature(output.formula).parameters)
@@ -127,6 +136,14 @@ class Model:
                     f"output {output.name} of {self.name} takes {sorted(unknown)}: no state "
                     f"variables or parameters"
                 )
+
+    def observe(self, name: str, state, values):
+        """Value of a state variable or output; `state` and `values` map names to arrays."""
+        if name in state:
+            return state[name]
+        (output,) = [o for o in self.outputs if o.name == name]
+        known = {**values, **state}
+        return output.formula(*(known[a] for a in inspect.signature(output.formula).parameters))
 
     @property
     def observables(self) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         if store.has(name, group):
             state = algorithm.from_arrays(store.get(name, group)[0])
         else:
-            x = np.where((data["status"] == Status.OK)[:, None], data["features"], np.nan)
+            x = np.where((np.isin(data["status"], WHOLE))[:, None], data["features"], np.nan)
             update = partial(algorithm.update, state, space.to_unit(data["theta"]), x)
             state, info = yield Learn(group, partial(update, seed("update", number)))
             store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())
@@ -113,7 +113,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
     fresh = yield Simulate("grid_fresh", fresh_theta, kept)
 
-    whole = predicted["status"] == Status.OK
+    whole = np.isin(predicted["status"], WHOLE)
     twins = yield Learn(
         "twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins"))
     )

@@ -13,7 +13,8 @@ import numpy as np
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.connectome import Connectome
-from hpcvbi.brain.coupling import COUPLINGS, WhiteNoise
+from hpcvbi.brain.coupling import COUPLINGS
+from hpcvbi.brain.noise import WhiteNoise
 from hpcvbi.cohort import COHORTS, Person
 from hpcvbi.config.source import Key
 from hpcvbi.config.study import Study

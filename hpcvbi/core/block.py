@@ -5,12 +5,18 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """What became of a draw."""
+    """What became of a draw; HALVED and QUARTERED ones are whole, with dt/2 and dt/4."""
 
     PENDING = 0
     OK = 1
     DIVERGED = 2
     FAILED = 3
+    HALVED = 4
+    QUARTERED = 5
+
+
+WHOLE = (Status.OK, Status.HALVED, Status.QUARTERED)
+"""Statuses of draws whose results can be used."""
 
 
 @dataclass(frozen=True, order=True)

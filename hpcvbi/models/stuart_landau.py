@@ -7,6 +7,7 @@ Deco et al. (2017) doi:10.1038/s41598-017-03073-5. ω = 2π f with f in kHz when
 """
 
 from hpcvbi.brain.model import Model, State
+from hpcvbi.core.prior import LogUniform, Uniform
 from hpcvbi.core.space import Param
 
 
@@ -19,14 +20,23 @@ def dfun(x, y, c_x, c_y, a, omega):
 stuart_landau = Model(
     name="stuart_landau",
     dfun=dfun,
-    state=(State("x", "1", init=0.1), State("y", "1", init=0.0)),
+    state=(
+        State("x", "1", init=0.1, start=(-0.5, 0.5)),
+        State("y", "1", init=0.0, start=(-0.5, 0.5)),
+    ),
     inputs=("c_x", "c_y"),
     sends=("x", "y"),
     time_constant=10.0,
     params=(
-        Param("a", -0.02, "1/ms", -10.0, 10.0, doc="bifurcation parameter"),
+        Param("a", -0.02, "1/ms", -10.0, 10.0, Uniform(-0.2, 0.2), "bifurcation parameter"),
         Param(
-            "omega", 0.0003141592653589793, "rad/ms", 0.0, 10.0, doc="angular frequency (.05 Hz)"
+            "omega",
+            0.0003141592653589793,
+            "rad/ms",
+            0.0,
+            1000.0,
+            LogUniform(0.0002, 0.5),
+            "angular frequency (.05 Hz)",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Balloon-Windkessel model of the BOLD signal, driven by a neural state variable z.
+"""Balloon-Windkessel model of the BOLD signal, driven by a neural observable z.
 
     s' = ε z − κ s − γ (f − 1)                            s  vasodilatory signal
     f' = s                                                f  blood inflow
@@ -91,10 +91,10 @@ def bold_signal(v, q, V0, k1, k2, k3):
 
 @dataclass(frozen=True)
 class Bold:
-    """fMRI BOLD of the state variable `of`, one volume every `period` ms (the repetition time, TR).
+    """fMRI BOLD of the observable `of`, one volume every `period` ms (the repetition time, TR).
 
     The haemodynamic equations take Euler steps of `step` ms, driven by the mean of `of` over the
-    step.
+    step. Without `keep` the signal only feeds other monitors.
     """
 
     of: str
@@ -102,28 +102,15 @@ class Bold:
     step: float = 10.0
     constants: Hemodynamics = field(default=FRISTON_2003)
     name: str = "bold"
+    keep: bool = True
     params: ClassVar[tuple[Param, ...]] = ()
 
-    def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
+    def check(self, observables: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
-        check_of(self.name, self.of, state_names)
+        check_of(self.name, self.of, observables)
         check_period(f"{self.name} (step)", self.step, dt, self.period)
         check_period(f"{self.name} (TR)", self.period, dt, duration)
         if self.step > 100.0:
             raise ConfigError(
                 f"monitor {self.name}: step {self.step:g} ms is too coarse; use <= 100"
             )
-
-
-@dataclass(frozen=True)
-class Fc:
-    """Functional connectivity of the monitor named `of`: Pearson correlations, from running co-
-    moments.
-    """
-
-    of: str = "bold"
-    name: str = "fc"
-    params: ClassVar[tuple[Param, ...]] = ()
-
-    def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
-        """Accept: what `of` names is checked by the brain's list of monitors."""

@@ -33,7 +33,7 @@ class Recorded:
         """Parameters that the monitor adds to the brain."""
         return (self.noise_scale,)
 
-    def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
+    def check(self, observables: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the ratios are impossible."""
         ratio = np.asarray(self.ratio, float)
         if ratio.ndim != 1 or not np.isfinite(ratio).all() or (ratio < 0).any():

@@ -1,4 +1,4 @@
-"""Monitors that show a state variable itself."""
+"""Monitors that show a state variable or an output of the model itself."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,29 +9,33 @@ from hpcvbi.observe.timing import check_of, check_period
 
 @dataclass(frozen=True)
 class Sample:
-    """The state variable `of` after every `period` ms."""
+    """The observable `of` after every `period` ms. Without `keep` it only feeds other monitors."""
 
     of: str
     period: float
     name: str = "sample"
+    keep: bool = True
     params: ClassVar[tuple[Param, ...]] = ()
 
-    def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
+    def check(self, observables: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
-        check_of(self.name, self.of, state_names)
+        check_of(self.name, self.of, observables)
         check_period(self.name, self.period, dt, duration)
 
 
 @dataclass(frozen=True)
 class Average:
-    """The mean of the state variable `of` over each `period` ms."""
+    """The mean of the observable `of` over each `period` ms. Without `keep` it only feeds other
+    monitors.
+    """
 
     of: str
     period: float
     name: str = "average"
+    keep: bool = True
     params: ClassVar[tuple[Param, ...]] = ()
 
-    def check(self, state_names: tuple[str, ...], dt: float, duration: float) -> None:
+    def check(self, observables: tuple[str, ...], dt: float, duration: float) -> None:
         """Raise ConfigError where the monitor does not fit the model or the step."""
-        check_of(self.name, self.of, state_names)
+        check_of(self.name, self.of, observables)
         check_period(self.name, self.period, dt, duration)

@@ -5,10 +5,10 @@ import math
 from hpcvbi.core.errors import ConfigError
 
 
-def check_of(name: str, of: str, state_names: tuple[str, ...]) -> None:
-    """Raise ConfigError unless `of` is a state variable."""
-    if of not in state_names:
-        raise ConfigError(f"monitor {name} watches {of!r}; the model has {', '.join(state_names)}")
+def check_of(name: str, of: str, observables: tuple[str, ...]) -> None:
+    """Raise ConfigError unless `of` is a state variable or an output."""
+    if of not in observables:
+        raise ConfigError(f"monitor {name} watches {of!r}; the model has {', '.join(observables)}")
 
 
 def check_period(name: str, period: float, dt: float, duration: float) -> None:

@@ -2,9 +2,9 @@
 it again.
 
 The functions of a declaration (`dfun`, `pre`, `post`, the haemodynamics) are plain Python; here
-their free names exp, log, sqrt and where are bound to the arithmetic of lanes. The generated source
-is written to a file because numba's disk cache follows files; the file's name is a digest of all
-that determines the machine code.
+their free names exp, log, sqrt and the like are bound to the arithmetic of lanes. The generated
+source is written to a file because numba's disk cache follows files; the file's name is a digest of
+all that determines the machine code.
 """
 
 import fcntl
@@ -21,16 +21,24 @@ from pathlib import Path
 
 from numba import njit
 
-from hpcvbi.observe import bold
 from hpcvbi.sim import noise
-from hpcvbi.sim.kernel import Kernel
+from hpcvbi.sim.kernel import CONSTANTS, PRIMITIVES, Kernel, declared
 from hpcvbi.sim.lanes import functions, memory, vector
+from hpcvbi.sim.lanes.functions import inline
 from hpcvbi.sim.source import source
 
 ARITHMETIC = {
     "exp": functions.exp,
+    "expm1": functions.expm1,
     "log": functions.log,
+    "tanh": functions.tanh,
+    "sin": functions.sin,
+    "cos": functions.cos,
     "sqrt": vector.sqrt,
+    "tanh": functions.tanh,
+    "sin": functions.sin,
+    "cos": functions.cos,
+    "expm1": functions.expm1,
     "where": vector.where,
 }
 
@@ -82,15 +90,15 @@ def fingerprint(function: Callable) -> list[str]:
     return parts
 
 
-def _digest(text: str, declared: tuple[Callable, ...]) -> str:
-    parts = [text, *(part for function in declared for part in fingerprint(function))]
-    parts += [inspect.getsource(module) for module in (bold, noise, functions, memory, vector)]
+def _digest(text: str, called: tuple[Callable, ...]) -> str:
+    parts = [text, repr(CONSTANTS), *(part for f in called for part in fingerprint(f))]
+    parts += [inspect.getsource(module) for module in (noise, functions, memory, vector)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _write(text: str, declared: tuple[Callable, ...]) -> Path:
+def _write(text: str, called: tuple[Callable, ...]) -> Path:
     folder = _made(cache_folder())
-    path = folder / f"kernel_{_digest(text, declared)}.py"
+    path = folder / f"kernel_{_digest(text, called)}.py"
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         draft.write_text(text)
@@ -106,40 +114,52 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def call(function: Callable, quads: int, *rest: object) -> None:
-    """Run a kernel for 4 * `quads` steps; where it has to be compiled, one process does it."""
+def call(function: Callable, passes: int, *rest: object) -> None:
+    """Run a kernel for `passes` passes; where it has to be compiled, one process does it."""
     if not function.signatures:  # type: ignore[attr-defined]
         written = Path(function.py_func.__code__.co_filename)  # type: ignore[attr-defined]
         with _alone(written):
             function(0, *rest)
-    function(quads, *rest)
+    function(passes, *rest)
+
+
+@inline
+def _barrier():
+    """Nothing: in a lane group, one thread does all."""
+
+
+@inline
+def _real(number):
+    """Return `number`: lanes cast it to their own precision."""
+    return float(number)
 
 
 @cache
 def compiled(kernel: Kernel) -> Callable:
     """Return the compiled function `run` of a kernel; see `sim.kernel` for its arrays."""
-    coupling, model = kernel.coupling, kernel.model
-    declared = [model.dfun, coupling.post] + ([coupling.pre] if coupling.pre else [])
+    functions_of = {name: f for name, f in declared(kernel).items() if f is not None}
     text = source(kernel)
-    path = _write(text, tuple(declared))
+    path = _write(text, tuple(functions_of.values()))
     # numba finds the globals of cached machine code by the name of their module.
     module = types.ModuleType(path.stem)
     sys.modules[module.__name__] = module
-    module.__dict__.update(
-        dfun=bind(model.dfun),
-        post=bind(coupling.post),
-        pre=bind(coupling.pre) if coupling.pre else None,
-        balloon=bind(bold.balloon),
-        bold_signal=bind(bold.bold_signal),
-        LEAST_INFLOW=bold.LEAST_INFLOW,
-        load=memory.load,
-        spread=memory.spread,
-        store=memory.store,
-        fma=vector.fma,
-        where=vector.where,
-        sqrt=vector.sqrt,
-        to_double=vector.to_double,
-        four_normals=noise.four_normals,
-    )
+    primitives = {
+        "load": memory.load,
+        "store": memory.store,
+        "spread": memory.spread,
+        "gather": memory.gather,
+        "fma": vector.fma,
+        "where": vector.where,
+        "sqrt": vector.sqrt,
+        "tanh": functions.tanh,
+        "to_double": vector.to_double,
+        "four_normals": noise.INCREMENTS[kernel.level],
+        "normals_and_areas": noise.INCREMENTS_AND_AREAS[kernel.level],
+        "each": range,
+        "barrier": _barrier,
+        "real": _real,
+    }
+    bound = {name: bind(function) for name, function in functions_of.items()}
+    module.__dict__.update({**CONSTANTS, **bound, **{n: primitives[n] for n in PRIMITIVES}})
     exec(compile(text, str(path), "exec"), module.__dict__)
     return njit(nogil=True, error_model="numpy", cache=True)(module.run)

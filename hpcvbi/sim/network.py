@@ -1,14 +1,11 @@
-"""How the connectome lies in memory for the lanes kernel: dense rows, or connections with their
-delays.
-"""
+"""How the connectome lies in memory for a kernel: dense rows, or connections with their delays."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from hpcvbi.brain.brain import Brain
-from hpcvbi.brain.coupling import Coupling
-from hpcvbi.sim.kernel import SPAN
+from hpcvbi.sim.kernel import SPAN, Shape
 
 DENSE_FROM = 0.25
 """Share of non-zero weights from which a dense product beats a gather."""
@@ -18,83 +15,88 @@ DENSE_FROM = 0.25
 class Network:
     """Weights and delays in the kernel's order; see `sim.kernel`.
 
-    `taps` are delays in steps plus one, `base` the offset of each source's ring, `rows` where a
-    target's connections begin; for a dense network `rows` holds the padded number of regions.
+    `delays` are those of the connections in (coupling) steps, (draw or 1, connection); `sources`
+    the region where each begins, `rows` where a target's connections begin. For a dense network
+    `rows` holds the padded number of regions.
     """
 
-    dense: bool
-    span: int
+    shape: Shape
     ring: int
     padded: int
+    targets: int
     weights: np.ndarray
-    base: np.ndarray
-    taps: np.ndarray
+    sources: np.ndarray
+    delays: np.ndarray
     rows: np.ndarray
 
-    def channels(
-        self, brain: Brain, history: np.ndarray, width: int, dtype: np.dtype
-    ) -> np.ndarray:
-        """Return the channel array H filled with the past (state, history, region)."""
-        past = source_channels(brain.coupling, history[[*_sent(brain)]])
-        if self.dense:
-            return np.repeat(past[:, -1, :, None], width, axis=2).astype(dtype).reshape(-1)
-        n_channels, length, n = past.shape
-        ring = np.zeros((n_channels, n, self.ring + self.span - 1), dtype)
-        for back in range(min(length, self.ring)):
-            ring[:, :, self.ring - 1 - back] = past[:, length - 1 - back]
-        ring[:, :, self.ring :] = ring[:, :, : self.span - 1]
-        return np.repeat(ring[..., None], width, axis=3).reshape(-1)
+    @property
+    def own_delays(self) -> bool:
+        """Whether delays differ between draws."""
+        return len(self.delays) > 1
+
+    @property
+    def slots(self) -> int:
+        """Slots of the ring, those included that repeat its beginning."""
+        return self.ring + (SPAN - 1 if self.shape == "blocked" else 0)
+
+    def base(self, width: int) -> np.ndarray:
+        """Offset of each connection's source in the channel array."""
+        return (self.sources * self.slots * width).astype(np.int64)
+
+    def taps(self, lanes: np.ndarray) -> np.ndarray:
+        """Delays plus one: (connection,), or (connection, lane) where they differ."""
+        if not self.own_delays:
+            return (self.delays[0] + 1).astype(np.int64)
+        return np.ascontiguousarray((self.delays[lanes] + 1).T.astype(np.int32)).reshape(-1)
 
 
-def _sent(brain: Brain):
-    return (brain.model.state_names.index(name) for name in brain.model.sends)
-
-
-def source_channels(coupling: Coupling, sent: np.ndarray) -> np.ndarray:
-    """Channels that the sent variables (sent, ...) give rise to."""
-    return sent if coupling.pre is None else np.stack(coupling.pre(*sent))
-
-
-def lay_out(brain: Brain, width: int, dtype: np.dtype) -> Network:
-    """Choose the layout of a brain's network and fill it."""
+def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) -> Network:
+    """Choose the layout of a brain's network and fill it; `registers` is the number of sums that a
+    dense product can hold.
+    """
     weights = brain.connectome.weights
     n = len(weights)
-    delays = brain.connectome.delays(brain.speed, brain.dt, brain.rounding)
     connected = weights != 0
-    if not delays[connected].any() and connected.mean() >= DENSE_FROM:
-        return _dense(weights, width, dtype)
+    delays = brain.delays(theta)[:, connected]
+    if brain.hold == 1 and not delays.any() and connected.mean() >= DENSE_FROM:
+        return _dense(weights, dtype, registers)
+    shape: Shape = "stepwise"
+    if brain.hold > 1:
+        shape = "held"
+    elif delays.size and delays.min() >= SPAN - 1:
+        shape = "blocked"
+    span = SPAN if shape == "blocked" else 1
+    longest = int(delays.max(initial=0)) + 1
     targets, sources = np.nonzero(connected)
-    taps = delays[connected] + 1
-    span = SPAN if len(taps) and taps.min() >= SPAN else 1
-    longest = int(taps.max()) if len(taps) else 1
-    ring = -(-(longest + span) // span) * span
     return Network(
-        dense=False,
-        span=span,
-        ring=ring,
+        shape=shape,
+        ring=-(-(longest + span) // span) * span,
         padded=n,
+        targets=0,
         weights=weights[connected].astype(dtype),
-        base=(sources * (ring + span - 1) * width).astype(np.int64),
-        taps=taps.astype(np.int64),
+        sources=sources,
+        delays=delays,
         rows=np.searchsorted(targets, np.arange(n + 1)).astype(np.int64),
     )
 
 
-def _dense(weights: np.ndarray, width: int, dtype: np.dtype) -> Network:
+def _dense(weights: np.ndarray, dtype: np.dtype, registers: int) -> Network:
     n = len(weights)
-    together = 8 if width * np.dtype(dtype).itemsize <= 64 else 4
+    # Many targets at once keep the multiply-add units busy; padding wastes them.
+    choices = range(max(1, registers // 2), max(1, registers) + 1)
+    together = min(choices, key=lambda t: (-(-n // t) * t, -t))
     padded = -(-n // together) * together
     rows = np.zeros((padded, n), dtype)
     rows[:n] = weights
     blocks = rows.reshape(padded // together, together, n).transpose(0, 2, 1)
     nothing = np.zeros(1, np.int64)
     return Network(
-        dense=True,
-        span=1,
+        shape="dense",
         ring=1,
         padded=padded,
+        targets=together,
         weights=np.ascontiguousarray(blocks).reshape(-1),
-        base=nothing,
-        taps=nothing,
+        sources=nothing,
+        delays=nothing[None],
         rows=np.array([padded], np.int64),
     )

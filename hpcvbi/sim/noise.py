@@ -6,6 +6,11 @@ counter (step // 4, node, variable, 0) into four random words, which Box-Muller 
 normals of four consecutive steps. So a draw gets the same noise in any block, lane, thread, worker
 or retry. The normals are float32 (they are widened in float64 kernels); their largest magnitude is
 about 6.7.
+
+A path is refined by Brownian bridges: the two halves of an increment ξ are (ξ ± β)/√2, with β from
+the counter's fourth word. Where a scheme uses the areas ζ under the path as well, β and the areas of
+the halves are drawn given ζ, so that coarse and fine are the same path; the conditional laws follow
+from Var(∫∫dW ds) = dt³/3, Kloeden & Platen (1992) doi:10.1007/978-3-662-12616-5, section 5.8.
 """
 
 from functools import cache
@@ -29,6 +34,7 @@ from hpcvbi.sim.lanes.vector import (
 PARITY = np.uint32(0x1BD11BDA)
 SIGN = np.uint32(0x80000000)
 ONE, TWO = np.uint32(1), np.uint32(2)
+HALF_ROOT, HALF_ROOT_3 = 0.5**0.5, 0.75**0.5
 HALF_PI_PER_WORD = np.pi / 2.0 * 2.0**-32
 
 
@@ -95,22 +101,92 @@ def normal_pair(a, b):
     return from_bits(first), from_bits(second)
 
 
-@inline
-def four_normals(zero, quad, node, variable, k0, k1, k2, k3):
-    """Return the normals of steps 4 quad .. 4 quad + 3 of one node and noise variable."""
-    a, b, c, d = threefry(
-        zero + np.uint32(quad),
-        zero + np.uint32(node),
-        zero + np.uint32(variable),
-        zero,
-        k0,
-        k1,
-        k2,
-        k3,
-    )
-    n0, n1 = normal_pair(a, b)
-    n2, n3 = normal_pair(c, d)
-    return n0, n1, n2, n3
+def _at_level(level):
+    word = np.uint32(level)
+
+    @inline
+    def four(zero, quad, node, variable, k0, k1, k2, k3):
+        a, b, c, d = threefry(
+            zero + np.uint32(quad),
+            zero + np.uint32(node),
+            zero + np.uint32(variable),
+            zero + word,
+            k0,
+            k1,
+            k2,
+            k3,
+        )
+        n0, n1 = normal_pair(a, b)
+        n2, n3 = normal_pair(c, d)
+        return n0, n1, n2, n3
+
+    return four
+
+
+def _halved_increments(coarser, bridge):
+    @inline
+    def four(zero, quad, node, variable, k0, k1, k2, k3):
+        a0, a1, a2, a3 = coarser(zero, quad >> 1, node, variable, k0, k1, k2, k3)
+        b0, b1, b2, b3 = bridge(zero, quad >> 1, node, variable, k0, k1, k2, k3)
+        if quad & 1:
+            a0, a1, b0, b1 = a2, a3, b2, b3
+        return (a0 + b0) * HALF_ROOT, (a0 - b0) * HALF_ROOT, (a1 + b1) * HALF_ROOT, (
+            a1 - b1
+        ) * HALF_ROOT
+
+    return four
+
+
+def _both(increments):
+    @inline
+    def eight(zero, quad, node, variable, area, k0, k1, k2, k3):
+        a0, a1, a2, a3 = increments(zero, quad, node, variable, k0, k1, k2, k3)
+        z0, z1, z2, z3 = increments(zero, quad, node, area, k0, k1, k2, k3)
+        return a0, a1, a2, a3, z0, z1, z2, z3
+
+    return eight
+
+
+def _halved_both(coarser, bridge):
+    @inline
+    def eight(zero, quad, node, variable, area, k0, k1, k2, k3):
+        half = quad >> 1
+        a0, a1, a2, a3, z0, z1, z2, z3 = coarser(
+            zero, half, node, variable, area, k0, k1, k2, k3
+        )
+        c0, c1, c2, c3 = bridge(zero, half, node, variable, k0, k1, k2, k3)
+        d0, d1, d2, d3 = bridge(zero, half, node, area, k0, k1, k2, k3)
+        if quad & 1:
+            a0, a1, z0, z1, c0, c1, d0, d1 = a2, a3, z2, z3, c2, c3, d2, d3
+        # The middle of the path and the sum of the halves' areas, both given the whole's area.
+        b0, b1 = z0 * HALF_ROOT_3 + c0 * 0.5, z1 * HALF_ROOT_3 + c1 * 0.5
+        g0, g1 = z0 * 0.5 - c0 * HALF_ROOT_3, z1 * 0.5 - c1 * HALF_ROOT_3
+        return (
+            (a0 + b0) * HALF_ROOT,
+            (a0 - b0) * HALF_ROOT,
+            (a1 + b1) * HALF_ROOT,
+            (a1 - b1) * HALF_ROOT,
+            (g0 + d0) * HALF_ROOT,
+            (g0 - d0) * HALF_ROOT,
+            (g1 + d1) * HALF_ROOT,
+            (g1 - d1) * HALF_ROOT,
+        )
+
+    return eight
+
+
+four_normals = _at_level(0)
+"""Normals of steps 4 quad .. 4 quad + 3 of one node and noise variable."""
+_first = _halved_increments(four_normals, _at_level(1))
+INCREMENTS = (four_normals, _first, _halved_increments(_first, _at_level(2)))
+"""Increments (per √dt) of the same path for steps of dt, dt/2 and dt/4."""
+_both_first = _halved_both(_both(four_normals), _at_level(1))
+INCREMENTS_AND_AREAS = (
+    _both(four_normals),
+    _both_first,
+    _halved_both(_both_first, _at_level(2)),
+)
+"""Increments ξ and areas ζ, ∫∫dW ds = dt^(3/2) (ξ + ζ/√3) / 2, of the same path likewise."""
 
 
 def keys(seed: int, draws: np.ndarray) -> np.ndarray:
@@ -122,9 +198,11 @@ def keys(seed: int, draws: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _filler():
+def _filler(level, areas):
+    increments, both = INCREMENTS[level], INCREMENTS_AND_AREAS[level]
+
     @njit(nogil=True)
-    def fill(out, key, first_quad, nodes, variables):
+    def fill(out, key, nodes, variables):
         k0, k1 = load(key, 0, 1), load(key, 1, 1)
         k2, k3 = load(key, 2, 1), load(key, 3, 1)
         zero = k0 ^ k0
@@ -132,9 +210,15 @@ def _filler():
         for quad in range(out.size // (4 * nodes * variables)):
             for variable in range(variables):
                 for node in range(nodes):
-                    n0, n1, n2, n3 = four_normals(
-                        zero, first_quad + quad, node, variable, k0, k1, k2, k3
-                    )
+                    if not areas:
+                        n0, n1, n2, n3 = increments(zero, quad, node, variable, k0, k1, k2, k3)
+                    else:
+                        area = variable % (variables // 2) + variables // 2
+                        a0, a1, a2, a3, n0, n1, n2, n3 = both(
+                            zero, quad, node, area - variables // 2, area, k0, k1, k2, k3
+                        )
+                        if variable < variables // 2:
+                            n0, n1, n2, n3 = a0, a1, a2, a3
                     store(out, position, n0)
                     store(out, position + 1, n1)
                     store(out, position + 2, n2)
@@ -144,10 +228,23 @@ def _filler():
     return fill
 
 
-def normals(seed: int, draw: int, steps: int, nodes: int, variables: int = 1) -> np.ndarray:
-    """Return the noise of one draw as an array, float32 of shape (step, variable, node)."""
+def normals(
+    seed: int,
+    draw: int,
+    steps: int,
+    nodes: int,
+    variables: int = 1,
+    *,
+    level: int = 0,
+    areas: bool = False,
+) -> np.ndarray:
+    """Return the noise of one draw as an array, float32 of shape (step, variable, node).
+
+    `level` is how many times steps have been halved; with `areas` the second half of the variables
+    are the areas under the first.
+    """
     quads = -(-steps // 4)
     out = np.empty(quads * variables * nodes * 4, np.float32)
-    _filler()(out, keys(seed, np.array([draw]))[:, 0].copy(), 0, nodes, variables)
+    _filler(level, areas)(out, keys(seed, np.array([draw]))[:, 0].copy(), nodes, variables)
     ordered = out.reshape(quads, variables, nodes, 4).transpose(0, 3, 1, 2)
     return ordered.reshape(quads * 4, variables, nodes)[:steps]

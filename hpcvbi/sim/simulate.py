@@ -9,30 +9,37 @@
 (3, 10, 2)
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+from scipy.special import ndtr
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.core.block import Status
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.seeds import derive_seed
-from hpcvbi.observe.bold import Fc
 from hpcvbi.observe.measurement import Recorded
+from hpcvbi.observe.sampling import Average
+from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim import cpu, reference
+from hpcvbi.sim.arrays import Job, table_of
 from hpcvbi.sim.noise import normals
 
-BACKENDS = {"cpu": cpu.run, "reference": reference.run}
+BACKENDS: dict[str, Callable] = {"cpu": cpu.run, "reference": reference.run}
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+REFINED = {1: Status.HALVED, 2: Status.QUARTERED}
 
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
     """What the monitors saw.
 
-    `signals` maps a monitor's name to (draw, time, region), or (draw, region, region) for
-    functional connectivity; `status` (draw,) says which draws diverged: theirs are the values with
-    NaN or infinity.
+    `signals` maps a monitor's name to (draw, time, region); to (draw, region, region) for
+    functional connectivity, (draw, moment, region) for moments, (draw, frequency, region) for
+    spectra. `status` (draw,) says which draws diverged: theirs are the values with NaN or infinity;
+    and which needed dt/2 or dt/4.
     """
 
     signals: dict[str, np.ndarray]
@@ -41,28 +48,30 @@ class Simulated:
 
 def simulate(
     brain: Brain,
-    theta: np.ndarray,
+    theta: np.ndarray | None = None,
     *,
     seed: int,
     draws: np.ndarray | None = None,
     backend: str = "cpu",
     dtype: str = "float32",
-    initial: np.ndarray | None = None,
+    initial: np.ndarray | Literal["random"] | None = None,
     **options: int,
 ) -> Simulated:
     """Simulate `brain` once for every row of `theta`.
 
     Parameters
     ----------
-    theta : (draw, param) in the natural units and the order of `brain.space`.
+    theta : (draw, param) in the natural units and the order of `brain.space`; absent for one
+        simulation of a brain whose space is empty.
     seed : of the noise; together with a draw's number it determines all of that draw's randomness.
     draws : (draw,) number of each draw, 0, 1, 2, ... if absent; blocks of one round continue the
         count.
     backend : "cpu", or "reference" (plain NumPy, slow, obvious).
     dtype : "float32" or "float64".
-    initial : state at t = 0, (state, region), or past (state, history, region) with t = 0 last, one
-        row per dt; constant at the model's initial values if absent. It should reach back to the
-        longest delay; before it all channels are zero.
+    initial : state at t = 0 and ever before, (state, region); or the past (state, history, region)
+        with t = 0 last, one row per dt, back to the longest delay at least; either of them with a
+        leading axis of draws. "random" draws a constant past for each draw and region, uniform over
+        the `start` ranges of the model. If absent, the model's initial values.
     options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
         the result.
 
@@ -75,26 +84,44 @@ def simulate(
         raise ConfigError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     if dtype not in DTYPES:
         raise ConfigError(f"dtype must be float32 or float64, got {dtype!r}")
-    theta = np.asarray(theta, float)
+    theta = np.zeros((1, 0)) if theta is None else np.asarray(theta, float)
     draws = np.arange(len(theta)) if draws is None else np.asarray(draws)
     _check_draws(theta, draws, seed)
     _check_monitors(brain)
-    signals, finite = BACKENDS[backend](
-        brain,
-        theta,
-        monitors=tuple(m for m in brain.monitors if not isinstance(m, Recorded)),
-        seed=seed,
-        draws=draws,
-        dtype=DTYPES[dtype],
-        history=_history(brain, initial),
-        **options,
-    )
+    history = _history(brain, theta, initial, seed, draws)
+    monitors = tuple(m for m in brain.monitors if not isinstance(m, Recorded))
+
+    def attempt(rows: np.ndarray, level: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        finer = replace(brain, dt=brain.dt / 2**level)
+        job = Job(
+            finer,
+            monitors,
+            theta[rows],
+            table_of(finer, theta[rows]),
+            seed,
+            draws[rows],
+            DTYPES[dtype],
+            np.repeat(history if len(history) == 1 else history[rows], 2**level, axis=2),
+            level,
+        )
+        signals, finite = BACKENDS[backend](job, **options)
+        for signal in signals.values():
+            finite = finite & np.isfinite(signal).all(axis=(1, 2))
+        return signals, finite
+
+    signals, finite = attempt(np.arange(len(theta)), 0)
+    status = np.where(finite, Status.OK, Status.DIVERGED).astype(np.uint8)
+    for level in range(1, brain.refine + 1):
+        rows = np.flatnonzero(status == Status.DIVERGED)
+        if not rows.size:
+            break
+        again, finite = attempt(rows, level)
+        for name, signal in again.items():
+            signals[name][rows] = signal
+        status[rows[finite]] = REFINED[level]
     for monitor in brain.monitors:
         if isinstance(monitor, Recorded):
             signals[monitor.name] = _record(brain, monitor, theta, signals[monitor.of], seed, draws)
-    for signal in signals.values():
-        finite = finite & np.isfinite(signal).all(axis=(1, 2))
-    status = np.where(finite, Status.OK, Status.DIVERGED).astype(np.uint8)
     return Simulated(signals, status)
 
 
@@ -113,12 +140,20 @@ def _check_monitors(brain: Brain) -> None:
     names = [m.name for m in brain.monitors]
     if len(set(names)) != len(names):
         raise ConfigError(f"monitors need distinct names, got {names}")
-    sampled = {m.name for m in brain.monitors if not isinstance(m, Fc | Recorded)}
+    derived = Fc | Moments | Spectrum | Recorded
+    sampled = {m.name: m for m in brain.monitors if not isinstance(m, derived)}
     for monitor in brain.monitors:
-        if isinstance(monitor, Fc | Recorded) and monitor.of not in sampled:
+        if not isinstance(monitor, derived):
+            continue
+        if monitor.of not in sampled:
             raise ConfigError(
                 f"monitor {monitor.name} is of {monitor.of!r}; it must be one of {sorted(sampled)}"
             )
+        source = sampled[monitor.of]
+        if isinstance(monitor, Recorded) and not source.keep:  # type: ignore[attr-defined]
+            raise ConfigError(f"monitor {monitor.name} needs the signal {monitor.of}: keep it")
+        if isinstance(monitor, Spectrum):
+            monitor.length(source.period)  # type: ignore[attr-defined]
         if isinstance(monitor, Recorded) and len(monitor.ratio) != brain.connectome.n_regions:
             raise ConfigError(
                 f"monitor {monitor.name}: {len(monitor.ratio)} ratios for "
@@ -141,18 +176,50 @@ def _record(
     return monitor.add_noise(signal, scale, noise)
 
 
-def _history(brain: Brain, initial: np.ndarray | None) -> np.ndarray:
+def _history(
+    brain: Brain,
+    theta: np.ndarray,
+    initial: np.ndarray | str | None,
+    seed: int,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """The past of each draw, (draw or 1, state, history, region), t = 0 last."""
     n_state, n = len(brain.model.state), brain.connectome.n_regions
-    if initial is None:
-        delays = brain.connectome.delays(brain.speed, brain.dt, brain.rounding)
-        start = np.array([s.init for s in brain.model.state])
-        return np.broadcast_to(start[:, None, None], (n_state, int(delays.max()) + 1, n))
-    initial = np.asarray(initial, float)
-    if initial.ndim == 2:
-        initial = initial[:, None]
-    if initial.ndim != 3 or (initial.shape[0], initial.shape[2]) != (n_state, n):
+    connected = brain.connectome.weights != 0
+    longest = int(brain.delays(theta)[:, connected].max(initial=0)) * brain.hold
+    if isinstance(initial, str):
+        if initial != "random":
+            raise ConfigError(f"initial must be an array, random or None, got {initial!r}")
+        start = _random_start(brain, seed, draws)
+    elif initial is None:
+        start = np.repeat([[[s.init] for s in brain.model.state]], n, axis=2)
+    else:
+        start = np.asarray(initial, float)
+    many = (len(theta),)
+    if start.shape in ((n_state, n), (*many, n_state, n)):
+        start = start.reshape(-1, n_state, 1, n)
+        return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
+    if start.ndim == 3:
+        start = start[None]
+    if start.ndim != 4 or start.shape[0] not in (1, *many) or start.shape[1::2] != (n_state, n):
         raise ConfigError(
-            f"initial must have shape ({n_state}, {n}) or ({n_state}, history, {n}), "
-            f"got {initial.shape}"
+            f"initial must have shape ({n_state}, {n}) or ({n_state}, history, {n}), or either "
+            f"with a leading axis of {len(theta)} draws, got {np.shape(initial)}"
         )
-    return initial
+    if start.shape[2] <= longest:
+        raise ConfigError(
+            f"initial reaches back {start.shape[2] - 1} steps, the longest delay {longest}: give "
+            f"{longest + 1} rows of history, or one state (state, region) that was ever so"
+        )
+    return start
+
+
+def _random_start(brain: Brain, seed: int, draws: np.ndarray) -> np.ndarray:
+    """Uniform initial states (draw, state, region), from the counter."""
+    states, n = brain.model.state, brain.connectome.n_regions
+    if missing := [s.name for s in states if s.start is None]:
+        raise ConfigError(f"{brain.model.name} declares no range of random starts for {missing}")
+    own_seed = derive_seed("initial state", seed)
+    uniform = ndtr(np.stack([normals(own_seed, int(d), 1, n, len(states))[0] for d in draws]))
+    low, high = np.array([s.start for s in states]).T[..., None]
+    return low + uniform * (high - low)

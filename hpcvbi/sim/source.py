@@ -1,12 +1,9 @@
-"""Source text of the lanes kernels; `sim.kernel` says what its arrays hold."""
+"""Source text of the kernels; `sim.kernel` says what its arrays hold and which shapes there are."""
 
 from hpcvbi.sim.kernel import SPAN, Kernel
-from hpcvbi.sim.templates import BOLD_STEP, DENSE_TOTALS, FC_UPDATE, HEAD
-
-
-def indent(text: str, spaces: int) -> list[str]:
-    """Lines of `text`, each moved to the right."""
-    return [" " * spaces + line for line in text.splitlines()]
+from hpcvbi.sim.step import StepWriter
+from hpcvbi.sim.templates import DENSE_TOTALS, HEAD
+from hpcvbi.sim.watching import WatchWriter
 
 
 class Writer:
@@ -15,156 +12,53 @@ class Writer:
     def __init__(self, kernel: Kernel):
         self.kernel = kernel
         self.lines: list[str] = []
-        model = kernel.model
-        self.state = [f"x_{s.name}" for s in model.state]
-        self.inputs = [f"c_{name}" for name in model.inputs]
-        self.model_args = [f"p_{name}" for name in model.param_names]
-        self.coupling_args = [f"p_{p.name}" for p in kernel.coupling.params]
-        self.sent = [f"x_{name}" for name in model.sends]
+        self.step = StepWriter(kernel, self.add)
+        self.watch = WatchWriter(kernel, self.add, self.step.observable)
 
     def add(self, text: str, spaces: int) -> None:
-        """Append `text` moved to the right."""
-        self.lines += indent(text, spaces)
+        """Append the lines of `text`, each moved to the right."""
+        self.lines += [" " * spaces + line for line in text.splitlines()]
 
     def head(self) -> None:
         """Signature, key words and everything that does not change over time."""
         k = self.kernel
-        watched = []
-        for m, watch in enumerate(k.watches):
-            watched += [f"every{m}", f"A{m}", f"O{m}"]
-            watched += [f"sub{m}", f"B{m}", f"K{m}"] if watch.kind == "bold" else []
-            watched += [f"D{m}", f"E{m}"] if watch.kind == "fc" else []
-        self.add(HEAD.format(width=k.width, watched=", ".join(watched)), 0)
+        self.add(HEAD.format(width=k.width, watched=", ".join(self.watch.arguments())), 0)
         for n, name in enumerate(k.lane_params):
             self.add(f"p_{name} = load(P, {n} * W, W)", 4)
-        if k.noise_on and "sigma" in k.lane_params:
-            self.add("p_sigma = p_sigma * sqrt(nil + dt)", 4)
-        for m, watch in enumerate(k.watches):
-            if watch.kind == "bold":
-                names = [f"K{m}_{n}" for n in range(11)]
-                for n, name in enumerate(names):
-                    self.add(f"{name} = load(K{m}, {n} * W, W)", 4)
-                self.add(f"portion{m} = 1.0 / (nil + sub{m})", 4)
-                self.add(f"h{m} = (nil + dt) * sub{m} * 0.001", 4)
-            if watch.kind == "average":
-                self.add(f"portion{m} = 1.0 / (nil + every{m})", 4)
-            self.add(f"done{m} = 0" if watch.kind == "fc" else f"seen{m} = 0", 4)
+        self.watch.head(4)
 
-    def noise(self, spaces: int, keep: bool) -> None:
-        """Normals of one node for four steps; into Z, or kept in registers."""
-        for n in range(len(self.kernel.noise_on)):
+    def noise(self, at: str, spaces: int) -> None:
+        """Normals of one node for four steps, into Z at `at` or, if that is empty, in registers."""
+        k, many = self.kernel, len(self.kernel.noise_on)
+        for n in range(many):
             names = [f"n{n}_{s}" for s in range(4)]
-            self.add(
-                f"{', '.join(names)} = four_normals(zero, quad, i, {n}, k0, k1, k2, k3)", spaces
-            )
-            for s, name in enumerate(names):
-                if self.kernel.double:
+            if k.areas:
+                names += [f"n{n + many}_{s}" for s in range(4)]
+                call = f"normals_and_areas(zero, quad, i, {n}, {n + many}, k0, k1, k2, k3)"
+            else:
+                call = f"four_normals(zero, quad, i, {n}, k0, k1, k2, k3)"
+            self.add(f"{', '.join(names)} = {call}", spaces)
+            for index, name in enumerate(names):
+                if k.double:
                     self.add(f"{name} = to_double({name})", spaces)
-                if not keep:
-                    self.add(f"store(Z, (({n} * nodes + i) * 4 + {s}) * W, {name})", spaces)
+                if at:
+                    row, s = n + many * (index // 4), index % 4
+                    self.add(f"store(Z, {at.format(n=row, s=s)}, {name})", spaces)
 
-    def timing(self, s: int, spaces: int) -> None:
-        """Which monitors fall due after step t + s."""
-        self.add(f"after = t + {s} + 1 - burn_in", spaces)
-        for m, watch in enumerate(self.kernel.watches):
-            if watch.kind == "fc":
-                continue
-            self.add(f"volume{m}_{s} = -1", spaces)
-            self.add(f"if after > 0 and after % every{m} == 0:", spaces)
-            self.add(f"volume{m}_{s} = after // every{m} - 1", spaces + 4)
-            self.add(f"if volume{m}_{s} >= O{m}.size // (nodes * W):", spaces + 4)
-            self.add(f"volume{m}_{s} = -1", spaces + 8)
-            self.add("else:", spaces + 4)
-            self.add(f"seen{m} = volume{m}_{s} + 1", spaces + 8)
-            if watch.kind == "bold":
-                self.add(f"due{m}_{s} = after % sub{m} == 0", spaces)
-                self.add(f"partial{m}_{s} = t + {s} + 1 < sub{m}", spaces)
-            if watch.kind == "average":
-                self.add(f"clear{m}_{s} = after % every{m} == 0", spaces)
+    def rows(self) -> list[str]:
+        """Names of the rows of X."""
+        return [*self.step.state, *self.step.etas]
 
-    def node_constants(self, spaces: int) -> None:
+    def load_node(self, spaces: int) -> None:
         """State and the parameters that differ between regions."""
-        for v, name in enumerate(self.state):
+        for v, name in enumerate(self.rows()):
             self.add(f"{name} = load(X, ({v} * nodes + i) * W, W)", spaces)
         for n, name in enumerate(self.kernel.node_params):
             self.add(f"p_{name} = load(Q, ({n} * nodes + i) * W, W)", spaces)
-        if self.kernel.noise_on and "sigma" in self.kernel.node_params:
-            self.add("p_sigma = p_sigma * sqrt(nil + dt)", spaces)
 
-    def sent_channels(self, spaces: int) -> list[str]:
-        """Compute the channels of the present state; their names."""
-        names = [f"h_{c}" for c in range(self.kernel.channels)]
-        if self.kernel.coupling.pre is None:
-            return self.sent
-        self.add(f"{', '.join(names)}, = pre({', '.join(self.sent)})", spaces)
-        return names
-
-    def step(self, s: int, totals: list[str], normal: str, spaces: int) -> None:
-        """Advance one node by one step, then let the monitors look."""
-        k = self.kernel
-        own = self.sent_channels(spaces)
-        for name, total, channel in zip(self.inputs, totals, own, strict=True):
-            args = ", ".join([total, channel, "strength[i]", *self.coupling_args])
-            self.add(f"{name} = post({args})", spaces)
-        args = ", ".join([*self.state, *self.inputs, *self.model_args])
-        self.add(f"d = dfun({args})", spaces)
-        drifted = []
-        for v, name in enumerate(k.model.state):
-            x = self.state[v]
-            kick = x
-            if name.name in k.noise_on:
-                n = k.noise_on.index(name.name)
-                self.add(f"k_{v} = fma(p_sigma, {normal.format(n=n, s=s)}, {x})", spaces)
-                kick = f"k_{v}"
-            drifted.append(kick)
-            self.add(f"e_{v} = fma(dt, d[{v}], {kick})", spaces)
-            self.clip(f"e_{v}", v, spaces)
-        if k.heun:
-            predicted = ", ".join(f"e_{v}" for v in range(len(self.state)))
-            args = ", ".join([predicted, *self.inputs, *self.model_args])
-            self.add(f"g = dfun({args})", spaces)
-            for v, kick in enumerate(drifted):
-                self.add(f"e_{v} = fma((nil + dt) * 0.5, d[{v}] + g[{v}], {kick})", spaces)
-                self.clip(f"e_{v}", v, spaces)
-        for v, x in enumerate(self.state):
-            self.add(f"{x} = e_{v}", spaces)
-        self.watch(s, spaces)
-
-    def clip(self, name: str, v: int, spaces: int) -> None:
-        """Hold a variable inside its bounds; NaN passes, so that a diverged draw is seen as one."""
-        state = self.kernel.model.state[v]
-        if state.low > -float("inf"):
-            self.add(f"{name} = where({name} < {state.low!r}, {state.low!r}, {name})", spaces)
-        if state.high < float("inf"):
-            self.add(f"{name} = where({name} > {state.high!r}, {state.high!r}, {name})", spaces)
-
-    def watch(self, s: int, spaces: int) -> None:
-        """Monitors of one node after one step."""
-        for m, watch in enumerate(self.kernel.watches):
-            at = f"(volume{m}_{s} * nodes + i) * W"
-            if watch.kind == "sample":
-                self.add(f"if volume{m}_{s} >= 0:", spaces)
-                self.add(f"store(O{m}, {at}, x_{watch.of})", spaces + 4)
-            if watch.kind in ("average", "bold"):
-                self.add(f"store(A{m}, i * W, load(A{m}, i * W, W) + x_{watch.of})", spaces)
-            if watch.kind == "average":
-                self.add(f"if volume{m}_{s} >= 0:", spaces)
-                self.add(f"store(O{m}, {at}, load(A{m}, i * W, W) * portion{m})", spaces + 4)
-                self.add(f"if clear{m}_{s}:", spaces)
-                self.add(f"store(A{m}, i * W, nil)", spaces + 4)
-            if watch.kind == "bold":
-                constants = [f"K{m}_{n}" for n in range(11)]
-                text = BOLD_STEP.format(
-                    m=m, s=s, dynamics=", ".join(constants[:7]), signal=", ".join(constants[7:])
-                )
-                self.add(f"if due{m}_{s} and partial{m}_{s}:", spaces)
-                self.add(f"store(A{m}, i * W, nil)", spaces + 4)
-                self.add(f"elif due{m}_{s}:", spaces)
-                self.add(text, spaces)
-
-    def store_state(self, spaces: int) -> None:
+    def store_node(self, spaces: int) -> None:
         """Write the state of one node back."""
-        for v, name in enumerate(self.state):
+        for v, name in enumerate(self.rows()):
             self.add(f"store(X, ({v} * nodes + i) * W, {name})", spaces)
 
     def gather(self, span: int, spaces: int) -> list[list[str]]:
@@ -175,103 +69,152 @@ class Writer:
             for name in row:
                 self.add(f"{name} = nil", spaces)
         self.add("for e in range(rows[i], rows[i + 1]):", spaces)
-        self.add("r = slot - taps[e]", spaces + 4)
-        self.add("if r < 0:", spaces + 4)
-        self.add("r += ring", spaces + 8)
-        self.add("o = base[e] + r * W", spaces + 4)
+        if self.kernel.own_delays:
+            self.add("r = slot - load(taps, e * W, W)", spaces + 4)
+            self.add("r = where(r < 0, r + ring, r)", spaces + 4)
+            self.add("o = base[e]", spaces + 4)
+        else:
+            self.add("r = slot - taps[e]", spaces + 4)
+            self.add("if r < 0:", spaces + 4)
+            self.add("r += ring", spaces + 8)
+            self.add("o = base[e] + r * W", spaces + 4)
         self.add("w = spread(weights, e, W)", spaces + 4)
         for c in channels:
             for s in range(span):
-                source = f"load(H, o + ({c} * nodes * (ring + {span - 1}) + {s}) * W, W)"
-                self.add(f"t{c}_{s} = fma({source}, w, t{c}_{s})", spaces + 4)
+                at = f"o + ({c} * nodes * (ring + {span - 1}) + {s}) * W"
+                read = f"gather(H, {at}, r, W)" if self.kernel.own_delays else f"load(H, {at}, W)"
+                self.add(f"t{c}_{s} = fma({read}, w, t{c}_{s})", spaces + 4)
         return names
 
-    def keep_channels(self, s: int, span: int, spaces: int) -> None:
+    def keep_channels(self, own: list[str], s: int, span: int, spaces: int) -> None:
         """Write the channels of node i after step t + s to the ring and its repeated beginning."""
-        for c, name in enumerate(self.sent_channels(spaces)):
+        for c, name in enumerate(own):
             at = f"(({c} * nodes + i) * (ring + {span - 1})"
             self.add(f"store(H, {at} + slot + {s}) * W, {name})", spaces)
             if s < span - 1:
                 self.add("if slot == 0:", spaces)
                 self.add(f"store(H, {at} + ring + {s}) * W, {name})", spaces + 4)
 
+    def one_step(self, s: int, totals: list[str], own: list[str], normal: str, spaces: int) -> None:
+        """Advance one node by one step, then let the monitors look."""
+        self.step.inputs(totals, own, spaces)
+        self.step.stimuli(s, spaces)
+        self.step.advance(s, normal, spaces)
+        self.watch.look(s, spaces)
+
     def blocked(self) -> None:
-        """Four steps per visit of a node."""
-        self.add("for quad in range(quads):", 4)
+        """SPAN steps per visit of a node."""
+        self.add("for quad in range(passes):", 4)
         self.add(f"t = {SPAN} * quad", 8)
         self.add("slot = t % ring", 8)
         for s in range(SPAN):
-            self.timing(s, 8)
-        self.add("for i in range(nodes):", 8)
+            self.watch.timing(s, 8)
+        self.add("for i in each(nodes):", 8)
         totals = self.gather(SPAN, 12)
-        self.noise(12, keep=True)
-        self.node_constants(12)
+        self.noise("", 12)
+        self.load_node(12)
+        own = self.step.channels(12)
         for s in range(SPAN):
-            self.step(s, totals[s], "n{n}_{s}", 12)
-            self.keep_channels(s, SPAN, 12)
-        self.store_state(12)
+            self.one_step(s, totals[s], own, "n{n}_{s}", 12)
+            own = self.step.channels(12)
+            self.keep_channels(own, s, SPAN, 12)
+        self.store_node(12)
+        self.add("barrier()", 8)
+        self.watch.finish(8)
 
     def stepwise(self) -> None:
-        """One step of all nodes at a time."""
-        k = self.kernel
-        self.add("for quad in range(quads):", 4)
+        """One step of all nodes at a time, with sparse or dense totals."""
+        k, dense = self.kernel, self.kernel.shape == "dense"
+        self.add("for quad in range(passes):", 4)
         if k.noise_on:
-            self.add("for i in range(nodes):", 8)
-            self.noise(12, keep=False)
+            self.add("for i in each(nodes):", 8)
+            self.noise("(({n} * nodes + i) * 4 + {s}) * W", 12)
         self.add("for quarter in range(4):", 8)
         self.add("t = 4 * quad + quarter", 12)
-        self.timing(0, 12)
-        if k.dense:
+        self.watch.timing(0, 12)
+        if dense:
             self.dense_totals()
         else:
             self.add("slot = t % ring", 12)
-        self.add("for i in range(nodes):", 12)
-        if k.dense:
+            self.add("before = (t + ring - 1) % ring", 12)
+        self.add("for i in each(nodes):", 12)
+        if dense:
             totals = [f"t{c}_0" for c in range(k.channels)]
             for c, name in enumerate(totals):
                 self.add(f"{name} = load(C, ({c} * rows[0] + i) * W, W)", 16)
         else:
             totals = self.gather(1, 16)[0]
-        self.node_constants(16)
-        self.step(0, totals, "load(Z, (({n} * nodes + i) * 4 + quarter) * W, W)", 16)
-        if k.dense:
-            for c, name in enumerate(self.sent_channels(16)):
+        self.load_node(16)
+        own = self.own_channels("" if dense else " * ring + before", 16)
+        self.one_step(0, totals, own, "load(Z, (({n} * nodes + i) * 4 + quarter) * W, W)", 16)
+        own = self.step.channels(16)
+        if dense:
+            for c, name in enumerate(own):
                 self.add(f"store(H, ({c} * nodes + i) * W, {name})", 16)
         else:
-            self.keep_channels(0, 1, 16)
-        self.store_state(16)
+            self.keep_channels(own, 0, 1, 16)
+        self.store_node(16)
+        self.add("barrier()", 12)
+        self.watch.finish(12)
+
+    def own_channels(self, slot: str, spaces: int) -> list[str]:
+        """Channels of node i before the step: what is sent, or as they were kept."""
+        if self.kernel.coupling.pre is None:
+            return self.step.channels(spaces)
+        names = [f"h_{c}" for c in range(self.kernel.channels)]
+        for c, name in enumerate(names):
+            self.add(f"{name} = load(H, (({c} * nodes + i){slot}) * W, W)", spaces)
+        return names
+
+    def held(self) -> None:
+        """`hold` steps per visit of a node, under the same totals."""
+        self.add("for window in range(passes):", 4)
+        self.add("begin = window * hold", 8)
+        self.add("slot = window % ring", 8)
+        self.watch.countdown(8)
+        self.add("for i in each(nodes):", 8)
+        totals = self.gather(1, 12)[0]
+        self.load_node(12)
+        self.watch.start_countdown(12)
+        self.add("for t in range(begin, begin + hold):", 12)
+        if self.kernel.noise_on:
+            self.add("quad, quarter = t // 4, t % 4", 16)
+            self.add("if quarter == 0 or t == begin:", 16)
+            self.noise("(({n} * nodes + i) * 4 + {s}) * W", 20)
+        self.watch.count(16)
+        own = self.step.channels(16)
+        normal = "load(Z, (({n} * nodes + i) * 4 + quarter) * W, W)"
+        self.one_step(0, totals, own, normal, 16)
+        self.keep_channels(self.step.channels(12), 0, 1, 12)
+        self.store_node(12)
+        self.add("barrier()", 8)
+        self.watch.finish(8)
 
     def dense_totals(self) -> None:
         """Totals of all nodes, several targets at once."""
-        targets = self.kernel.targets
-        numbers = range(targets)
+        numbers = range(self.kernel.targets)
         for c in range(self.kernel.channels):
             sums = [f"t{n} = fma(h, spread(weights, w + {n}, W), t{n})" for n in numbers]
             text = DENSE_TOTALS.format(
-                targets=targets,
+                targets=self.kernel.targets,
                 channel=c,
                 zeros="; ".join(f"t{n} = nil" for n in numbers),
                 sums="; ".join(sums),
                 stores="; ".join(f"store(C, o + {n} * W, t{n})" for n in numbers),
             )
             self.add(text, 0)
-
-    def finish(self) -> None:
-        """Functional connectivity of the volumes that this pass completed."""
-        spaces = 8 if self.kernel.span == SPAN else 12
-        for m, watch in enumerate(self.kernel.watches):
-            if watch.kind == "fc":
-                self.add(FC_UPDATE.format(m=m, of=watch.of), spaces - 4)
-        self.add("return 0", 4)
+        self.add("barrier()", 12)
 
 
 def source(kernel: Kernel) -> str:
     """Return the Python source of the kernel, a function named `run`."""
     writer = Writer(kernel)
     writer.head()
-    if kernel.span == SPAN:
+    if kernel.shape == "blocked":
         writer.blocked()
+    elif kernel.shape == "held":
+        writer.held()
     else:
         writer.stepwise()
-    writer.finish()
+    writer.add("return 0", 4)
     return "\n".join(writer.lines) + "\n"

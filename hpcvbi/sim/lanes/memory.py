@@ -1,5 +1,6 @@
 """Lanes from and to flat arrays. No index is checked: the caller answers for the bounds."""
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -38,6 +39,31 @@ def spread(typing, array, index, n):
         return broadcast(builder, builder.load(builder.gep(source.data, [at])), kind.n)
 
     return kind(array, index, n), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather(typing, array, index, rows, n):
+    """Lane k of row rows[k], the rows of `n` elements each beginning at `index`; the caller answers
+    for the bounds.
+    """
+    kind = Vector(array.dtype, n.literal_value)
+
+    def generate(context, builder, signature, args):
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        at = context.cast(builder, args[1], signature.args[1], types.intp)
+        first = builder.gep(source.data, [at])
+        number = ir.IntType(32)
+        value = ir.Constant(llvm_type(kind), ir.Undefined)
+        for lane in range(kind.n):
+            row = builder.extract_element(args[2], ir.Constant(number, lane))
+            offset = builder.add(
+                builder.mul(row, ir.Constant(number, kind.n)), ir.Constant(number, lane)
+            )
+            element = builder.load(builder.gep(first, [builder.sext(offset, ir.IntType(64))]))
+            value = builder.insert_element(value, element, ir.Constant(number, lane))
+        return value
+
+    return kind(array, index, rows, n), generate
 
 
 @intrinsic
