@@ -46,7 +46,9 @@ def bind(function: Callable, real: type, names: dict[str, object]) -> Callable:
         elif isinstance(value, float):
             meaning[name] = real(value)
     code = code.replace(co_consts=tuple(_typed(c, real) for c in code.co_consts))
-    return compiled(types.FunctionType(code, meaning, function.__name__))
+    return compiled(
+        types.FunctionType(code, meaning, function.__name__, None, function.__closure__)
+    )
 
 
 Part = namedtuple("Part", "pool start size")
@@ -63,8 +65,13 @@ def load(array, index, width):
 
 
 def spread(array, index, width):
-    """One element for all lanes; bounds are up to the caller."""
+    """One element of an array that all groups share, for all lanes."""
     return array[np.uint32(index)]
+
+
+def gather(array, index, row, width):
+    """Return this lane's element of its own row, the rows of `width` beginning at `index`."""
+    return load(array, index + row * width, width)
 
 
 def store(array, index, value):
@@ -81,6 +88,10 @@ def each(count):
 def barrier():
     """Wait until all workers of the group are here and see what the others wrote."""
     cuda.syncthreads()
+
+
+OF_THE_THREAD = (load, store, gather, spread, each, barrier)
+"""Primitives that mean something for a thread only; a kernel compiles them in its own globals."""
 
 
 def _where(condition, a, b):

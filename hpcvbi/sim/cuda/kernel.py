@@ -1,29 +1,29 @@
 """Makes CUDA kernels of the generated text; `sim.kernel` says what its arrays hold.
 
-The text's function `run` becomes a device function. The kernel around it hands each thread block its
-own group's part of those arrays that differ between groups, which are two-dimensional here:
-(group, element).
+The text's function `run` becomes a device function. The kernel around it gives each thread block the
+memory of its group: `work`, which begins with what `first` holds, and `seen`, which holds what is
+wanted afterwards. Lane arrays are parts of the two.
 """
 
 import inspect
+import re
 import types
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numba import cuda
 
-from hpcvbi.observe import bold
+from hpcvbi.sim.arrays import Argument
 from hpcvbi.sim.cuda import device
 from hpcvbi.sim.cuda.integers import NAMES, narrow
-from hpcvbi.sim.cuda.noise import four_normals
-from hpcvbi.sim.kernel import Kernel
+from hpcvbi.sim.cuda.noise import INCREMENTS, INCREMENTS_AND_AREAS
+from hpcvbi.sim.kernel import CONSTANTS, Kernel, declared
 from hpcvbi.sim.source import source
 
-MOST_REGISTERS = 128
-"""Registers per thread, so that 512 threads fit a multiprocessor."""
 ENTRY = """\
-def kernel(first, work, seen, key, {parameters}):
+def kernel(first, work, seen, final, {parameters}):
     group = cuda.blockIdx.x
     mine = cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     threads = cuda.blockDim.x * cuda.blockDim.y
@@ -35,86 +35,79 @@ def kernel(first, work, seen, key, {parameters}):
         seen[group, n] = real(0.0)
     barrier()
     run({arguments})
+    barrier()
+    for n in range(mine, X_size, threads):
+        seen[group, final + n] = work[group, X_start + n]
 """
 
-
-def _hooked(text: str) -> str:
-    import re
-    text = re.sub(r"for i in range\(nodes\)", "for i in each(nodes)", text)
-    text = re.sub(r"for block in range\(", "for block in each(", text)
-    text = re.sub(r"nil \+ (sub|every)(\d)", r"nil + real(\1\2)", text)
-    text = re.sub(r"\* (sub\d) \* 0", r"* real(\1) * 0", text)
-    text = text.replace("old / count", "old / real(count)")
-    lines, out = text.splitlines(), []
-    stack = []
-    for line in lines:
-        spaces = len(line) - len(line.lstrip())
-        while stack and line.strip() and spaces <= stack[-1]:
-            out.append(" " * stack.pop() + "barrier()")
-        out.append(line)
-        if "in each(" in line:
-            stack.append(spaces)
-    return "\n".join(out) + "\n"
+Role = Literal["number", "shared", "own", "work", "seen"]
 
 
-def declared(kernel: Kernel) -> dict[str, Callable]:
-    """The plain functions that the text calls."""
-    coupling = kernel.coupling
-    functions = {
-        "dfun": kernel.model.dfun,
-        "post": coupling.post,
-        "balloon": bold.balloon,
-        "bold_signal": bold.bold_signal,
-    }
-    return functions | ({"pre": coupling.pre} if coupling.pre else {})
+@dataclass(frozen=True)
+class Entry:
+    """A plain function that becomes a CUDA kernel, and the role of each argument of `run`.
+
+    "number" and "shared" arrays are passed as they are; "own" arrays as (group, element); of
+    arrays in "work" and "seen", where they begin and their size are passed.
+    """
+
+    function: Callable
+    roles: dict[str, Role]
 
 
-@cache
-def entry(kernel: Kernel) -> Callable:
-    """Return the plain function that becomes a CUDA kernel; its parameters are those of `run`."""
+def entry(kernel: Kernel, given: list[Argument]) -> Entry:
+    """Return the function of a kernel; `given` are the arguments of any of its groups."""
     real = np.float64 if kernel.double else np.float32
-    text = narrow(_hooked(source(kernel)))
+    text = source(kernel)
     names: dict = {
         "cuda": cuda,
         "np": np,
         "Part": device.Part,
-        "LEAST_INFLOW": real(bold.LEAST_INFLOW),
-        "four_normals": four_normals,
         "real": real,
         "to_double": np.float64,
+        "four_normals": INCREMENTS[kernel.level],
+        "normals_and_areas": INCREMENTS_AND_AREAS[kernel.level],
         **device.ARITHMETIC,
+        **{name: real(value) for name, value in CONSTANTS.items()},
         **NAMES,
     }
     for name, function in declared(kernel).items():
-        names[name] = device.bind(function, real, device.ARITHMETIC)
+        names[name] = device.bind(function, real, device.ARITHMETIC) if function else None
     # The simulator lets `cuda` mean the running thread in the globals of the kernel only.
-    for primitive in (device.load, device.spread, device.store, device.each, device.barrier):
+    for primitive in device.OF_THE_THREAD:
         local = types.FunctionType(primitive.__code__, names)
-        names[primitive.__name__] = device.compiled(local)
-    exec(compile(text, "<kernel>", "exec"), names)
-    arguments = inspect.signature(names["run"]).parameters
+        names[primitive.__name__] = local
+    for primitive in device.OF_THE_THREAD:
+        names[primitive.__name__] = device.compiled(names[primitive.__name__])
+    exec(compile(narrow(text), "<kernel>", "exec"), names)
+    arguments = list(inspect.signature(names["run"]).parameters)[1:]
+    lanes = set(re.findall(r"\b(?:load|store|gather)\((\w+),", text))
+    roles = {
+        name: _role(name, argument.value, name in lanes, real)
+        for name, argument in zip(arguments, given, strict=True)
+    }
     names["run"] = device.bind(names["run"], real, names)
-    own, values = [], []
-    for n in arguments:
-        if n in SHARED or is_number(n):
-            own.append(n); values.append(n)
-        elif n == "key":
-            values.append("Part(key[group], 0, 0)")
-        else:
-            own += [f"{n}_start", f"{n}_size"]
-            pool = "seen" if is_seen(n) else "work"
-            values.append(f"Part({pool}[group], {n}_start, {n}_size)")
-    exec(ENTRY.format(parameters=", ".join(own), arguments=", ".join(values)), names)
-    return names["kernel"]
+    parameters, values = ["passes"], ["passes"]
+    for name, role in roles.items():
+        parameters += [f"{name}_start", f"{name}_size"] if role in ("work", "seen") else [name]
+        values.append(_value(name, role))
+    exec(ENTRY.format(parameters=", ".join(parameters), arguments=", ".join(values)), names)
+    return Entry(names["kernel"], roles)
 
 
-SHARED = ("strength", "weights", "base", "taps", "rows")
+def _role(name: str, value, in_lanes: bool, real: type) -> Role:
+    if np.ndim(value) == 0:
+        return "number"
+    if not in_lanes:
+        return "shared"
+    if value.dtype != real:
+        return "own"
+    return "seen" if re.fullmatch(r"O\d+", name) else "work"
 
 
-def is_number(name):
-    """Whether the argument is a number, not an array."""
-    return name in ("quads", "burn_in", "dt", "nodes", "ring") or name[:-1] in ("every", "sub")
-
-def is_seen(n):
-    """Whether the array is wanted after the kernel."""
-    return n[0] == "O"
+def _value(name: str, role: Role) -> str:
+    if role == "own":
+        return f"Part({name}[group], 0, {name}.shape[1])"
+    if role in ("work", "seen"):
+        return f"Part({role}[group], {name}_start, {name}_size)"
+    return name

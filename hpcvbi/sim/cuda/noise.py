@@ -1,22 +1,20 @@
-"""Counter-based noise for one thread: the words of `sim.noise`, and its normals to the last bit or
-so.
+"""Counter-based noise for one thread: the words of `sim.noise`, and its normals to the last bits.
 
 numba widens the sum of two uint32 to uint64; every operation is cast back. The logarithm is the
 polynomial of `sim.lanes.functions`, not the device's, so that CPU and GPU see the same noise.
 """
 
 import numpy as np
-from numpy import sqrt
 
+from hpcvbi.sim import noise
 from hpcvbi.sim.cuda.device import ARITHMETIC, bind, compiled, fma
 
 u32, i32, f32 = np.uint32, np.int32, np.float32
 PARITY, SIGN = u32(0x1BD11BDA), u32(0x80000000)
 ZERO, I1, I2, I3, I4, I5 = (u32(i) for i in range(6))
-BITS, ONE, TWO = u32(32), u32(1), u32(2)
+BITS = u32(32)
 EVEN = tuple(u32(r) for r in (10, 26, 11, 21, 13, 27, 23, 5))
 ODD = tuple(u32(r) for r in (6, 20, 17, 11, 25, 10, 18, 20))
-HALF_PI_PER_WORD = np.pi / 2.0 * 2.0**-32
 SQRT_HALF_BITS, MANTISSA, EXPONENT = i32(0x3F3504F3), i32(0x007FFFFF), i32(23)
 LN2_HIGH, LN2_LOW = 0.693359375, float(np.log(2.0)) - 0.693359375
 
@@ -89,26 +87,43 @@ def _log32(x):
 log32 = bind(_log32, f32, ARITHMETIC)
 
 
-def _normal_pair(a, b):
-    uniform = fma(f32(a), 2.0**-32, 2.0**-33)
-    radius = sqrt(-log32(uniform))
-    t = f32(u32(b << TWO).view(i32)) * HALF_PI_PER_WORD
-    z = t * t
-    s = fma(fma(fma(z, -0.0001958789088, 0.008332748271), z, -0.1666666466) * z, t, t)
-    c = fma(z, 2.454794209e-5, -0.001388830304)
-    c = fma(fma(c, z, 0.04166666466) * z, z, fma(z, -0.5, 1.0))
-    first = u32(f32(radius * (c - s)).view(u32) ^ u32(b & SIGN))
-    second = u32(f32(radius * (c + s)).view(u32) ^ u32(u32(b << ONE) & SIGN))
-    return first.view(f32), second.view(f32)
+WORDS = {
+    "fma": fma,
+    "sqrt": ARITHMETIC["sqrt"],
+    "log32": log32,
+    "unsigned_to_float": compiled(lambda word: f32(u32(word))),
+    "to_float": compiled(lambda bits: f32(i32(bits))),
+    "as_signed": compiled(lambda word: u32(word).view(i32)),
+    "as_bits": compiled(lambda x: f32(x).view(i32)),
+    "from_bits": compiled(lambda bits: i32(bits).view(f32)),
+}
+"""What the names of `sim.noise` mean for one thread."""
 
 
-normal_pair = bind(_normal_pair, f32, ARITHMETIC | {"log32": log32})
+def _scalar(lanes):
+    return bind(lanes.py_func, f32, WORDS)
 
 
-@compiled
-def four_normals(zero, quad, node, variable, k0, k1, k2, k3):
-    """Return the normals of steps 4 quad .. 4 quad + 3 of one node and noise variable."""
-    a, b, c, d = threefry(u32(quad), u32(node), u32(variable), zero, k0, k1, k2, k3)
-    n0, n1 = normal_pair(a, b)
-    n2, n3 = normal_pair(c, d)
-    return n0, n1, n2, n3
+normal_pair = _scalar(noise.normal_pair)
+
+
+def _at_level(level):
+    word = u32(level)
+
+    def four(zero, quad, node, variable, k0, k1, k2, k3):
+        a, b, c, d = threefry(u32(quad), u32(node), u32(variable), word, k0, k1, k2, k3)
+        n0, n1 = normal_pair(a, b)
+        n2, n3 = normal_pair(c, d)
+        return n0, n1, n2, n3
+
+    return compiled(four)
+
+
+four_normals = _at_level(0)
+_first = _scalar(noise._halved_increments(four_normals, _at_level(1)))
+INCREMENTS = (four_normals, _first, _scalar(noise._halved_increments(_first, _at_level(2))))
+"""Increments (per √dt) of the same path for steps of dt, dt/2 and dt/4."""
+_both = _scalar(noise._both(four_normals))
+_both_first = _scalar(noise._halved_both(_both, _at_level(1)))
+INCREMENTS_AND_AREAS = (_both, _both_first, _scalar(noise._halved_both(_both_first, _at_level(2))))
+"""Increments and areas of the same path likewise."""
