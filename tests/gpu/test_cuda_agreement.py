@@ -58,8 +58,7 @@ def test_words_are_those_of_random123(counter, key, words):
     assert got.tolist() == words
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("areas", [False, True])
+@pytest.mark.parametrize(("level", "areas"), [(0, False), (2, False), (2, True)])
 def test_normals_are_those_of_the_cpu(level, areas):
     increments, both = INCREMENTS[level], INCREMENTS_AND_AREAS[level]
     zero = np.uint32(0)
@@ -99,6 +98,7 @@ def test_the_device_agrees_with_the_reference(case):
     plain = simulate(brain, theta, seed=11, backend="reference", dtype=dtype)
     np.testing.assert_array_equal(device.status, plain.status)
     assert (plain.status != Status.DIVERGED).all()
+    assert (plain.status != Status.OK).any() == (case == "refined")
     assert set(device.signals) == set(plain.signals)
     for name, expected in plain.signals.items():
         got = device.signals[name]
@@ -106,12 +106,6 @@ def test_the_device_agrees_with_the_reference(case):
         size = np.abs(expected).max()
         assert size > 0, name
         assert np.abs(got - expected).max() <= TOLERANCE[dtype] * SCALE.get(name, size), name
-
-
-def test_a_refined_draw_is_one_that_diverged():
-    brain = BRAINS["refined"][0]()
-    status = simulate(brain, theta_of(brain, 3), seed=11, backend="cuda", **LAYOUT).status
-    assert set(status.tolist()) > {Status.OK}
 
 
 def test_layout_and_batches_do_not_change_a_bit():
