@@ -115,7 +115,8 @@ class Brain:
     def _check_coupling(self) -> None:
         if unknown := set(self.sends) - set(self.model.observables):
             raise ConfigError(
-                f"sends {sorted(unknown)}: {self.model.name} has {', '.join(self.model.observables)}"
+                f"sends {sorted(unknown)}: {self.model.name} has "
+                f"{', '.join(self.model.observables)}"
             )
         takes = self.coupling.takes
         if takes not in (None, len(self.sends)):

@@ -109,9 +109,7 @@ class Coupling:
         return tuple(self.post(total, channel, strength, *params) for total, channel in pairs)
 
 
-G = Param(
-    "G", 1.0, "1", low=0.0, high=1e6, prior=Uniform(0.0, 5.0), doc="global coupling strength"
-)
+G = Param("G", 1.0, "1", low=0.0, high=1e6, prior=Uniform(0.0, 5.0), doc="global coupling strength")
 _RATE_PARAMS = (
     Param("cmin", 0.0, "1", -1e6, 1e6, Uniform(0.0, 0.001), "lowest value of the sigmoid"),
     Param("cmax", 0.005, "1", -1e6, 1e6, Uniform(0.001, 0.01), "highest value of the sigmoid"),

@@ -1,11 +1,11 @@
 """Noise in the neural equations, additive on chosen state variables.
 
-White noise:               dx = f dt + σ g(x) dW             σ  [unit of x / √ms]
-Ornstein-Uhlenbeck noise:  dx = (f + η) dt,  dη = −η/τ dt + σ √(2/τ) dW
-                                                             σ  standard deviation of η [unit of x / ms]
+White noise:               dx = f dt + σ g(x) dW                           σ  [unit of x / √ms]
+Ornstein-Uhlenbeck noise:  dx = (f + η) dt,  dη = −η/τ dt + σ √(2/τ) dW    σ  [unit of x / ms]
 
-g is 1 unless the model declares a `diffusion`; the product is meant in the sense of Itô. η starts in
-its stationary distribution and is advanced exactly, η ← ρ η + σ √(1 − ρ²) ξ with ρ = exp(−dt/τ).
+g is 1 unless the model declares a `diffusion`; the product is meant in the sense of Itô. The
+standard deviation of η is σ. η starts in its stationary distribution and is advanced exactly,
+η ← ρ η + σ √(1 − ρ²) ξ with ρ = exp(−dt/τ).
 Gillespie (1996) doi:10.1103/PhysRevE.54.2084.
 """
 

@@ -3,8 +3,8 @@
     dx_i/dt = f(...) + A w_i s(t)              on a state variable x     A [unit of x / ms]
     p_i(t)  = p_i + A w_i s(t)                 on a parameter p          A [unit of p]
 
-A is a parameter of the brain that bears the stimulus's name; w_i is dimensionless. Time runs from the
-start of the recording: it is negative during burn-in. s is held over a step at its value at the
+A is a parameter of the brain that bears the stimulus's name; w_i is dimensionless. Time runs from
+the start of the recording: it is negative during burn-in. s is held over a step at its value at the
 beginning, in all stages of the scheme.
 """
 
@@ -95,7 +95,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class FrozenNoise:
-    """Independent N(0, 1) values, each held for `hold` ms from `start` on; the same in every draw."""
+    """Independent N(0, 1) values, each held for `hold` ms from `start` on; alike in every draw."""
 
     seed: int
     hold: float
@@ -144,9 +144,7 @@ class Stimulus:
     def __post_init__(self) -> None:
         regions = np.asarray(self.regions, float)
         if regions.ndim != 1 or not np.isfinite(regions).all():
-            raise ConfigError(
-                f"stimulus {self.name}: regions must be one finite weight per region"
-            )
+            raise ConfigError(f"stimulus {self.name}: regions must be one finite weight per region")
 
     def amplitude(self, unit: str) -> Param:
         """Return the parameter A; `unit` is that of what the stimulus is added to."""

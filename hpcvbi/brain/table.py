@@ -25,7 +25,9 @@ def slopes_of(brain: "Brain") -> tuple[Param, ...]:
         unit, n = known[name].unit, brain.connectome.n_regions
         for label, values in maps.items():
             if np.shape(values) != (n,) or not np.isfinite(values).all():
-                raise ConfigError(f"map {label} of {name} must be {n} finite numbers, one per region")
+                raise ConfigError(
+                    f"map {label} of {name} must be {n} finite numbers, one per region"
+                )
             slopes.append(
                 Param(
                     f"{name}_{label}",

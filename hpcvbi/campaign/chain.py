@@ -12,7 +12,7 @@ from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of
-from hpcvbi.core.block import Status
+from hpcvbi.core.block import WHOLE, Status
 from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
@@ -86,7 +86,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         if store.has(name, group):
             state = algorithm.from_arrays(store.get(name, group)[0])
         else:
-            x = np.where((np.isin(data["status"], WHOLE))[:, None], data["features"], np.nan)
+            x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
             update = partial(algorithm.update, state, space.to_unit(data["theta"]), x)
             state, info = yield Learn(group, partial(update, seed("update", number)))
             store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())

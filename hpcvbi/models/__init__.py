@@ -1,5 +1,5 @@
-"""Neural mass models, one file each: equations, scalar right-hand side, parameters with units, bounds
-and priors.
+"""Neural mass models, one file each: equations, scalar right-hand side, parameters with units,
+bounds and priors.
 """
 
 from hpcvbi.brain.model import Model

@@ -11,7 +11,8 @@
 h: see `hpcvbi.models.permittivity`. Jirsa et al. (2014) doi:10.1093/brain/awu133, in the form and
 with the names of The Virtual Brain, whose parameter s is the 4 in h. It leaves Ks at 0, which
 couples nothing; the default −1 is the permittivity coupling of Proix et al. (2014)
-doi:10.1523/JNEUROSCI.1027-14.2014, with difference coupling. Seizures recur for x0 above about −2.06.
+doi:10.1523/JNEUROSCI.1027-14.2014, with difference coupling. Seizures recur where x0 is above about
+−2.06.
 """
 
 from numpy import where
@@ -53,7 +54,7 @@ def dfun(
     far = z - 4.0
     square = x1 * x1
     f1 = where(x1 < 0.0, a * square - b * x1, x2 - slope - 0.6 * far * far)
-    f2 = where(x2 < -0.25, 0.0 * x2, aa * (x2 + 0.25))
+    f2 = where(x2 < -0.25, 0.0, aa * (x2 + 0.25))
     h = permittivity_drive(x1, z, x0, modification)
     return (
         tt * (y1 - z + Iext + Kvf * c_1 - f1 * x1),

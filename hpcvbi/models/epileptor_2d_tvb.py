@@ -7,8 +7,8 @@
 
 h: see `hpcvbi.models.permittivity`. Proix et al. (2014) doi:10.1523/JNEUROSCI.1027-14.2014; Proix
 et al. (2017) doi:10.1093/brain/awx004. `epileptor_2d` continues the cubic of x1 < 0 for all x1, so
-that neither is a special case of the other. The Virtual Brain leaves Ks at 0, which couples nothing;
-the default −1 is the permittivity coupling of the papers, with difference coupling.
+that neither is a special case of the other. The Virtual Brain leaves Ks at 0, which couples
+nothing; the default −1 is the permittivity coupling of the papers, with difference coupling.
 """
 
 from numpy import where

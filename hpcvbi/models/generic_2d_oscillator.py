@@ -5,7 +5,7 @@
 
 After FitzHugh (1961) doi:10.1016/S0006-3495(61)86902-6 and Nagumo et al. (1962)
 doi:10.1109/JRPROC.1962.288235; in this form Sanz-Leon et al. (2015)
-doi:10.1016/j.neuroimage.2015.01.002. The default is excitable: it returns to its fixed point.
+doi:10.1016/j.neuroimage.2015.01.002. The default rings at 10 Hz around a stable focus.
 """
 
 from hpcvbi.brain.model import Model, State

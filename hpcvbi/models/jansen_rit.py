@@ -6,8 +6,8 @@
     S(v) = 2 ν_max / (1 + exp(r (v0 − v)))                     firing rate [1/ms]
 
 Jansen & Rit (1995) doi:10.1007/BF00199471. The potential of the pyramidal cells y1 − y2 (`psp`) is
-what EEG sees and what a region sends, as a rate if the coupling is sigmoidal. The default input, 220
-pulses per second, gives alpha rhythm.
+what EEG sees and what a region sends, as a rate if the coupling is sigmoidal. The default input,
+220 pulses per second, gives alpha rhythm. The Virtual Brain has v0 = 5.52.
 """
 
 from numpy import exp

@@ -13,6 +13,6 @@ from numpy import exp, where
 def permittivity_drive(x1, z, x0, modification):
     """Value that z relaxes to."""
     square = z * z
-    linear = 4.0 * (x1 - x0) - where(z < 0.0, 0.1 * z * square * square * square, 0.0 * z)
+    linear = 4.0 * (x1 - x0) - where(z < 0.0, 0.1 * z * square * square * square, 0.0)
     sigmoid = x0 + 3.0 / (1.0 + exp(-10.0 * x1 - 5.0))
     return (1.0 - modification) * linear + modification * sigmoid

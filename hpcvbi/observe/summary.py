@@ -64,8 +64,8 @@ class Spectrum:
             )
         if not self.bins.size:
             raise ConfigError(
-                f"monitor {self.name}: no frequency of the raster {1000.0 / self.segment:g} Hz lies "
-                f"in the band {self.band[0]:g} to {self.band[1]:g} Hz"
+                f"monitor {self.name}: no multiple of {1000.0 / self.segment:g} Hz lies in "
+                f"the band {self.band[0]:g} to {self.band[1]:g} Hz"
             )
 
     @property

@@ -26,7 +26,7 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Argument:
-    """One argument of a kernel: a number or a flat array, the same for all lane groups if `shared`."""
+    """One argument of a kernel, a number or a flat array; `shared` by all lane groups or not."""
 
     name: str
     value: int | np.ndarray | np.generic
@@ -175,9 +175,7 @@ def _channels(job: Job, network: Network, history: np.ndarray, lanes: np.ndarray
     brain = job.brain
     past = history[:, :, :: -brain.hold][:, :, : network.ring]
     state = dict(zip(brain.model.state_names, np.moveaxis(past, 1, 0), strict=True))
-    values = {
-        name: (v if len(v) == 1 else v[lanes])[:, None, :] for name, v in job.table.items()
-    }
+    values = {name: (v if len(v) == 1 else v[lanes])[:, None, :] for name, v in job.table.items()}
     sent = [brain.model.observe(name, state, values) for name in brain.sends]
     whole = (len(lanes), past.shape[2], past.shape[3])
     channels = brain.coupling.channels_of(sent, values)

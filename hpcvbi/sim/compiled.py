@@ -35,10 +35,6 @@ ARITHMETIC = {
     "sin": functions.sin,
     "cos": functions.cos,
     "sqrt": vector.sqrt,
-    "tanh": functions.tanh,
-    "sin": functions.sin,
-    "cos": functions.cos,
-    "expm1": functions.expm1,
     "where": vector.where,
 }
 

@@ -8,9 +8,9 @@ or retry. The normals are float32 (they are widened in float64 kernels); their l
 about 6.7.
 
 A path is refined by Brownian bridges: the two halves of an increment ξ are (ξ ± β)/√2, with β from
-the counter's fourth word. Where a scheme uses the areas ζ under the path as well, β and the areas of
-the halves are drawn given ζ, so that coarse and fine are the same path; the conditional laws follow
-from Var(∫∫dW ds) = dt³/3, Kloeden & Platen (1992) doi:10.1007/978-3-662-12616-5, section 5.8.
+the counter's fourth word. Where a scheme uses the areas ζ under the path as well, β and the areas
+of the halves are drawn given ζ, so that coarse and fine are the same path; the conditional laws
+follow from Var(∫∫dW ds) = dt³/3: Kloeden & Platen (1992) doi:10.1007/978-3-662-12616-5, 5.8.
 """
 
 from functools import cache
@@ -130,9 +130,12 @@ def _halved_increments(coarser, bridge):
         b0, b1, b2, b3 = bridge(zero, quad >> 1, node, variable, k0, k1, k2, k3)
         if quad & 1:
             a0, a1, b0, b1 = a2, a3, b2, b3
-        return (a0 + b0) * HALF_ROOT, (a0 - b0) * HALF_ROOT, (a1 + b1) * HALF_ROOT, (
-            a1 - b1
-        ) * HALF_ROOT
+        return (
+            (a0 + b0) * HALF_ROOT,
+            (a0 - b0) * HALF_ROOT,
+            (a1 + b1) * HALF_ROOT,
+            (a1 - b1) * HALF_ROOT,
+        )
 
     return four
 
@@ -151,9 +154,7 @@ def _halved_both(coarser, bridge):
     @inline
     def eight(zero, quad, node, variable, area, k0, k1, k2, k3):
         half = quad >> 1
-        a0, a1, a2, a3, z0, z1, z2, z3 = coarser(
-            zero, half, node, variable, area, k0, k1, k2, k3
-        )
+        a0, a1, a2, a3, z0, z1, z2, z3 = coarser(zero, half, node, variable, area, k0, k1, k2, k3)
         c0, c1, c2, c3 = bridge(zero, half, node, variable, k0, k1, k2, k3)
         d0, d1, d2, d3 = bridge(zero, half, node, area, k0, k1, k2, k3)
         if quad & 1:

@@ -21,7 +21,6 @@ from hpcvbi.core.block import Status
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.observe.measurement import Recorded
-from hpcvbi.observe.sampling import Average
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim import cpu, reference
 from hpcvbi.sim.arrays import Job, table_of
@@ -69,9 +68,10 @@ def simulate(
     backend : "cpu", or "reference" (plain NumPy, slow, obvious).
     dtype : "float32" or "float64".
     initial : state at t = 0 and ever before, (state, region); or the past (state, history, region)
-        with t = 0 last, one row per dt, back to the longest delay at least; either of them with a
-        leading axis of draws. "random" draws a constant past for each draw and region, uniform over
-        the `start` ranges of the model. If absent, the model's initial values.
+        with t = 0 last, one row per dt, back to the longest delay at least, or one row for a
+        constant past; or one past for each draw, (draw, state, history, region). "random" draws a
+        constant past for each draw and region, uniform over the `start` ranges of the model. If
+        absent, the model's initial values.
     options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
         the result.
 
@@ -192,34 +192,35 @@ def _history(
             raise ConfigError(f"initial must be an array, random or None, got {initial!r}")
         start = _random_start(brain, seed, draws)
     elif initial is None:
-        start = np.repeat([[[s.init] for s in brain.model.state]], n, axis=2)
+        start = np.repeat([[s.init] for s in brain.model.state], n, axis=1)
     else:
         start = np.asarray(initial, float)
-    many = (len(theta),)
-    if start.shape in ((n_state, n), (*many, n_state, n)):
-        start = start.reshape(-1, n_state, 1, n)
-        return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
+    if start.ndim == 2:
+        start = start[:, None]
     if start.ndim == 3:
         start = start[None]
-    if start.ndim != 4 or start.shape[0] not in (1, *many) or start.shape[1::2] != (n_state, n):
+    whole = start.ndim == 4 and start.shape[1::2] == (n_state, n)
+    if not whole or start.shape[0] not in (1, len(theta)) or not start.shape[2]:
         raise ConfigError(
-            f"initial must have shape ({n_state}, {n}) or ({n_state}, history, {n}), or either "
-            f"with a leading axis of {len(theta)} draws, got {np.shape(initial)}"
+            f"initial must have shape ({n_state}, {n}), ({n_state}, history, {n}) or "
+            f"({len(theta)}, {n_state}, history, {n}), got {np.shape(initial)}"
         )
+    if start.shape[2] == 1:
+        return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
     if start.shape[2] <= longest:
         raise ConfigError(
             f"initial reaches back {start.shape[2] - 1} steps, the longest delay {longest}: give "
-            f"{longest + 1} rows of history, or one state (state, region) that was ever so"
+            f"{longest + 1} rows of history, or one state (state, region) for a constant past"
         )
     return start
 
 
 def _random_start(brain: Brain, seed: int, draws: np.ndarray) -> np.ndarray:
-    """Uniform initial states (draw, state, region), from the counter."""
+    """Uniform initial states (draw, state, 1, region), from the counter."""
     states, n = brain.model.state, brain.connectome.n_regions
     if missing := [s.name for s in states if s.start is None]:
         raise ConfigError(f"{brain.model.name} declares no range of random starts for {missing}")
     own_seed = derive_seed("initial state", seed)
     uniform = ndtr(np.stack([normals(own_seed, int(d), 1, n, len(states))[0] for d in draws]))
     low, high = np.array([s.start for s in states]).T[..., None]
-    return low + uniform * (high - low)
+    return (low + uniform * (high - low))[:, :, None]

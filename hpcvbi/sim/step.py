@@ -1,4 +1,4 @@
-"""Source text of one step of one node: coupling inputs, stimuli, right-hand side, scheme, bounds."""
+"""Source text of one step of one node: inputs, stimuli, right-hand side, scheme, bounds."""
 
 import inspect
 from collections.abc import Callable

@@ -14,7 +14,8 @@ def run(
     nil = load(X, 0, W)
     nil = where(nil < nil, nil, 0.0)
     not_a_number = (nil + 0.0) / nil
-    half, third, sixth, most = (nil + dt) * 0.5, (nil + dt) / 3.0, (nil + dt) / 6.0, (nil + dt) * 0.75
+    half, most = (nil + dt) * 0.5, (nil + dt) * 0.75
+    third, sixth = (nil + dt) / 3.0, (nil + dt) / 6.0
 """
 
 DENSE_TOTALS = """\

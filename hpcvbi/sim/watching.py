@@ -9,8 +9,8 @@ from hpcvbi.sim.templates import BOLD_STEP, FC_UPDATE, MOMENTS_UPDATE, SPECTRUM_
 
 UPDATES = {"fc": FC_UPDATE, "moments": MOMENTS_UPDATE, "spectrum": SPECTRUM_UPDATE}
 ARRAYS = {
-    # every: steps per volume; volumes: their number; slots: how many of them O holds; sub: steps per
-    # haemodynamic step
+    # every: steps per volume; volumes: their number; slots: how many of them O holds;
+    # sub: steps per haemodynamic step
     "sample": "every volumes slots O",
     "average": "every volumes slots A O",
     "bold": "every volumes slots A O sub B K",

@@ -9,7 +9,6 @@ from engine_brains import brain_of, connectome, with_recording
 from hpcvbi import (
     DIFFERENCE,
     LINEAR,
-    MODELS,
     Average,
     Bold,
     Connectome,
@@ -72,18 +71,18 @@ def test_connectome_normalisation_and_delays():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scheme": "rk4"}, "scheme must be euler or heun, got 'rk4'"),
+        ({"scheme": "rk5"}, "scheme must be one of euler, heun, rk4, sra1, got 'rk5'"),
+        ({"scheme": "rk4"}, "rk4 is for equations without white noise"),
         ({"dt": 0.0}, "dt = 0 ms must be positive and not exceed the shortest time constant"),
         ({"dt": np.nan}, "dt = nan ms must be positive"),
         ({"dt": 200.0}, "dt = 200 ms .* of reduced_wong_wang, 100 ms"),
         ({"coupling": replace(LINEAR, pre=lambda S: (S, S), channels=2)}, "linear gives 2 inputs"),
         ({"noise": WhiteNoise(("V",))}, r"noise on \['V'\]: reduced_wong_wang has no such"),
-        ({"noise": WhiteNoise(("S", "S"))}, "name each variable once"),
         ({"duration": 100.2}, "duration = 100.2 ms must be a whole multiple of dt = 0.5 ms"),
         ({"duration": np.nan}, "duration = nan ms must be a whole multiple"),
         ({"burn_in": -1.0}, "burn_in = -1 ms must be a whole multiple"),
         ({"burn_in": np.inf}, "burn_in = inf ms must be a whole multiple"),
-        ({"speed": 0.0}, "conduction speed must be positive"),
+        ({"speed": 0.0}, r"speed \[mm/ms\] must lie in \[0.05, 1000\], got values from 0 to 0"),
         ({"rounding": "up"}, "rounding must be floor or round"),
         ({"values": {"sigmma": 0.1}}, "'sigmma' is no parameter .*did you mean 'sigma'"),
         ({"values": {"zzz": 0.1}}, r"'zzz' is no parameter of this brain \(w, I0, [^;]*$"),
@@ -121,12 +120,17 @@ def test_model_and_coupling_are_checked_where_they_are_declared():
 
     with pytest.raises(ConfigError, match=r"dfun\(x, c\) must take .* \(x, c, rate\)"):
         Model("m", dfun, (State("x"),), ("c",), (Param("rate", 1.0),), ("x",))
-    with pytest.raises(ConfigError, match=r"model m sends \['y'\], which are no state variables"):
+    with pytest.raises(ConfigError, match=r"model m sends \['y'\]: no state variables or outputs"):
         Model("m", dfun, (State("x"),), ("c",), (), ("y",))
-    with pytest.raises(ConfigError, match=r"post\('total', 'own'\) must take"):
+    with pytest.raises(ConfigError, match=r"post\('total', 'own'\) must begin with"):
         Coupling("half", lambda total, own: total, ())
-    with pytest.raises(ConfigError, match="state how many channels `pre` returns"):
-        replace(DIFFERENCE, pre=lambda x: (x,))
+    with pytest.raises(ConfigError, match="channels are what `pre` returns"):
+        replace(DIFFERENCE, channels=1)
+
+
+def test_noise_names_each_variable_once():
+    with pytest.raises(ConfigError, match="name each variable once"):
+        WhiteNoise(("S", "S"))
 
 
 THETA = np.full((2, 2), 0.01)
@@ -143,9 +147,9 @@ THETA = np.full((2, 2), 0.01)
         (THETA, {"seed": -1}, r"seed must be an integer from 0 to 2\^64 - 1, got -1"),
         (THETA[:0], {}, "theta has no rows"),
         (THETA[:, :1], {}, r"theta must have shape \(draw, 2\) for G, sigma, got \(2, 1\)"),
-        (-THETA, {}, r"G \[1\] must lie in \[0, inf\]"),
+        (-THETA, {}, r"G \[1\] must lie in \[0, 1e\+06\]"),
         (THETA * np.nan, {}, r"G \[1\] must be finite"),
-        (THETA, {"initial": np.zeros((2, 10))}, r"must have shape \(1, 10\) or \(1, history, 10\)"),
+        (THETA, {"initial": np.zeros((2, 10))}, r"must have shape \(1, 10\), \(1, history, 10\)"),
     ],
 )
 def test_simulate(theta, options, message):
@@ -217,4 +221,3 @@ def test_values_of_parameters_reach_the_table():
     assert table["w"].shape == (1, 10) and table["w"][0, -1] == 0.9
     assert table["I0"].item() == 0.31
     assert table["tau"].item() == 100.0
-    assert set(MODELS) == {"wong_wang_ei", "reduced_wong_wang", "stuart_landau"}

@@ -96,7 +96,7 @@ def test_an_invalid_value_is_named(tmp_path: Path, old: str, new: str, said: str
         (
             "low: 0.3",
             "low: -3",
-            ":11: parameters.G: G [1] must lie in [0, inf], got values from -3",
+            ":11: parameters.G: G [1] must lie in [0, 1e+06], got values from -3",
         ),
         (
             "over: G",

@@ -44,8 +44,8 @@ def test_a_signal_runs_from_column_to_row_and_arrives_after_its_delay(backend):
         values={"G": 0.1},
         speed=5.0,
     )
-    initial = np.zeros((2, 3))
-    initial[:, 0] = 0.1
+    initial = np.zeros((2, 8, 3))
+    initial[:, -1, 0] = 0.1
     x = simulate(brain, np.zeros((1, 0)), seed=0, backend=backend, initial=initial).signals
     arrival = [int(np.argmax(x["sample"][0, :, region] != 0)) for region in range(3)]
     # 10 mm are 4 steps, 19.9 mm are 7.96 steps, rounded down.

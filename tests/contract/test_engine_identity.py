@@ -103,7 +103,7 @@ def test_dense_and_sparse_layouts(monkeypatch, model, dtype, width):
     theta = theta_of(brain, 8)
     dense = simulate(brain, theta, seed=5, dtype=dtype, width=width).signals
     monkeypatch.setattr(network, "DENSE_FROM", 2.0)
-    assert not network.lay_out(brain, width, np.dtype(dtype)).dense
+    assert network.lay_out(brain, theta, np.dtype(dtype), 8).shape == "stepwise"
     assert_same_bits(simulate(brain, theta, seed=5, dtype=dtype, width=width).signals, dense)
 
 

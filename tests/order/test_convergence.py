@@ -45,7 +45,7 @@ def end_state(dt: float, scheme: str, G: float, sigma: float) -> np.ndarray:
 def one_path(monkeypatch):
     """Let coarse steps take the sums of the finest step's normals."""
 
-    def coarse(seed, draw, steps, nodes, variables=1):
+    def coarse(seed, draw, steps, nodes, variables=1, **_):
         fine_steps = round(DURATION / FINEST)
         path = normals(seed, draw, fine_steps, nodes, variables).astype(float)
         together = path.reshape(steps, fine_steps // steps, variables, nodes)
