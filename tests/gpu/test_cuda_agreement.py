@@ -82,9 +82,9 @@ def test_normals_are_those_of_the_cpu(level, areas):
     cuda.jit(areas_only if areas else increments_only)[1, 1](out, key)
     got = out.reshape(6, 3, 4).transpose(0, 2, 1).reshape(24, 3)
     variables = 2 if areas else 1
-    expected = noise.normals(
-        2**40 + 3, 2**35 + 1, 24, 3, variables, level=level, areas=areas
-    )[:, -1]
+    expected = noise.normals(2**40 + 3, 2**35 + 1, 24, 3, variables, level=level, areas=areas)[
+        :, -1
+    ]
     np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6)
     assert np.abs(expected).max() > 1.0
 
@@ -109,7 +109,7 @@ def test_the_device_agrees_with_the_reference(case):
 
 
 def test_layout_and_batches_do_not_change_a_bit():
-    make, dtype = BRAINS["dense"]
+    make, dtype = BRAINS["own delays"]
     brain = make()
     theta = theta_of(brain, 5)
     layouts = [{"width": 2, "workers": 3}, {"width": 4, "workers": 1}, {"width": 1, "memory": 1}]
