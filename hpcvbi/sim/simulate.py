@@ -80,8 +80,8 @@ def simulate(
         constant past; or one past for each draw, (draw, state, history, region). "random" draws a
         constant past for each draw and region, uniform over the `start` ranges of the model. If
         absent, the model's initial values.
-    options : of the backend; `width` (lanes) and `threads` for "cpu"; `width`, `workers` and `memory`
-        for "cuda" (see `sim.cuda.backend`). They do not change a bit of the result.
+    options : of the backend; `width` (lanes) and `threads` for "cpu", `width`, `workers` and
+        `memory` for "cuda" (see `sim.cuda`). They do not change a bit of the result.
 
     Raises
     ------

@@ -14,9 +14,11 @@ if not cuda.is_available():
 from device_brains import BRAINS, theta_of
 
 from hpcvbi import FRISTON_2003, Status, simulate
-from hpcvbi.sim import noise
+from hpcvbi.core.errors import ConfigError
+from hpcvbi.sim import doctor, noise
 from hpcvbi.sim.cuda.device import SIMULATED
 from hpcvbi.sim.cuda.noise import INCREMENTS, INCREMENTS_AND_AREAS, threefry
+from hpcvbi.sim.simulate import BACKENDS
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 SCALE = {"bold": FRISTON_2003.V0, "fc": 1.0}
@@ -131,3 +133,23 @@ def test_a_part_of_the_draws_is_computed_alike():
     part = simulate(brain, theta[1:], draws=np.array([1, 2]), **options).signals
     for name, signal in part.items():
         np.testing.assert_array_equal(signal, whole[name][1:])
+
+
+def test_the_doctor_compares_the_device_with_the_cpu(monkeypatch):
+    verdicts = {f.subject: f.verdict for f in doctor._gpu()}
+    assert verdicts["GPU against CPU, no delays"] == "ok"
+    assert verdicts["GPU against CPU, delays"] == "ok"
+
+    def broken(job, **options):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setitem(BACKENDS, "cuda", broken)
+    (_, *found) = doctor._gpu()
+    assert [f.verdict for f in found] == ["problem", "problem"]
+    assert "out of order" in found[0].text
+
+
+def test_a_block_with_too_many_threads_is_refused():
+    brain = BRAINS["blocked"][0]()
+    with pytest.raises(ConfigError, match="width x workers must be from 1 to 512, got 32 x 32"):
+        simulate(brain, theta_of(brain, 1), seed=1, backend="cuda", width=32, workers=32)

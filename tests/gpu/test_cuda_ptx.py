@@ -1,6 +1,6 @@
 """Every kernel compiles for GPUs, fits their registers, and computes in float32 where it should.
 
-No GPU is needed, the assembler of CUDA is. `make gpu` runs this file in an environment that holds it.
+No GPU is needed; the assembler of CUDA is, and `make gpu` runs this file where it is installed.
 """
 
 import pytest

@@ -1,9 +1,9 @@
 """32-bit integers throughout a generated kernel.
 
 numba computes with 64-bit integers whatever their operands; a GPU has 32-bit registers, and divides
-64-bit integers in about a hundred instructions. `narrow` rewrites the text of a kernel so that every
-integer in it is cast to 32 bits after each operation, which the compiler turns into 32-bit
-operations. Numbers of the model pass unchanged.
+64-bit integers by a long routine. `narrow` rewrites the text of a kernel so that every integer in
+it is cast to 32 bits after each operation, which the compiler turns into 32-bit operations. Numbers
+of the model pass unchanged.
 """
 
 import ast
@@ -65,15 +65,15 @@ else:
     quotient = _division("sdiv", lambda b: ir.Constant(INT, -1))
     remainder = _division("srem", lambda b: b)
 
+DIVISIONS = {ast.FloorDiv: "quotient", ast.Mod: "remainder"}
 NAMES = {"small": small, "quotient": quotient, "remainder": remainder}
+"""What the text calls after `narrow`."""
 
 
 class _Narrow(ast.NodeTransformer):
-    DIVISIONS = {ast.FloorDiv: "quotient", ast.Mod: "remainder"}
-
     def visit_BinOp(self, node):
         self.generic_visit(node)
-        if name := self.DIVISIONS.get(type(node.op)):
+        if name := DIVISIONS.get(type(node.op)):
             return _call(name, node.left, node.right)
         return _call("small", node)
 

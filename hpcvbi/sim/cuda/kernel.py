@@ -1,8 +1,9 @@
 """Makes CUDA kernels of the generated text; `sim.kernel` says what its arrays hold.
 
-The text's function `run` becomes a device function. The kernel around it gives each thread block the
-memory of its group: `work`, which begins with what `first` holds, and `seen`, which holds what is
-wanted afterwards. Lane arrays are parts of the two.
+The text's function `run` becomes a device function. The kernel around it gives each thread block
+the memory of its group: `work`, which begins with what `first` holds, and `seen`, which holds what
+is wanted afterwards, the monitors' arrays and behind them the final state. Lane arrays are parts of
+these two.
 """
 
 import inspect
@@ -10,7 +11,7 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numba import cuda
@@ -59,7 +60,26 @@ def entry(kernel: Kernel, given: list[Argument]) -> Entry:
     """Return the function of a kernel; `given` are the arguments of any of its groups."""
     real = np.float64 if kernel.double else np.float32
     text = source(kernel)
-    names: dict = {
+    names = _names(kernel, real)
+    exec(compile(narrow(text), "<kernel>", "exec"), names)
+    arguments = list(inspect.signature(names["run"]).parameters)[1:]
+    lanes = set(re.findall(r"\b(?:load|store|gather)\((\w+),", text))
+    roles = {
+        name: _role(name, argument.value, name in lanes, real)
+        for name, argument in zip(arguments, given, strict=True)
+    }
+    names["run"] = device.bind(names["run"], real, names)
+    parameters, values = ["passes"], ["passes"]
+    for name, role in roles.items():
+        parameters += [f"{name}_start", f"{name}_size"] if role in ("work", "seen") else [name]
+        values.append(_value(name, role))
+    exec(ENTRY.format(parameters=", ".join(parameters), arguments=", ".join(values)), names)
+    return Entry(names["kernel"], roles)
+
+
+def _names(kernel: Kernel, real: type) -> dict[str, Any]:
+    """What the names of a kernel's text mean."""
+    names: dict[str, Any] = {
         "cuda": cuda,
         "np": np,
         "Part": device.Part,
@@ -75,24 +95,9 @@ def entry(kernel: Kernel, given: list[Argument]) -> Entry:
         names[name] = device.bind(function, real, device.ARITHMETIC) if function else None
     # The simulator lets `cuda` mean the running thread in the globals of the kernel only.
     for primitive in device.OF_THE_THREAD:
-        local = types.FunctionType(primitive.__code__, names)
-        names[primitive.__name__] = local
-    for primitive in device.OF_THE_THREAD:
-        names[primitive.__name__] = device.compiled(names[primitive.__name__])
-    exec(compile(narrow(text), "<kernel>", "exec"), names)
-    arguments = list(inspect.signature(names["run"]).parameters)[1:]
-    lanes = set(re.findall(r"\b(?:load|store|gather)\((\w+),", text))
-    roles = {
-        name: _role(name, argument.value, name in lanes, real)
-        for name, argument in zip(arguments, given, strict=True)
-    }
-    names["run"] = device.bind(names["run"], real, names)
-    parameters, values = ["passes"], ["passes"]
-    for name, role in roles.items():
-        parameters += [f"{name}_start", f"{name}_size"] if role in ("work", "seen") else [name]
-        values.append(_value(name, role))
-    exec(ENTRY.format(parameters=", ".join(parameters), arguments=", ".join(values)), names)
-    return Entry(names["kernel"], roles)
+        local = types.FunctionType(primitive.__code__, names, primitive.__name__)
+        names[primitive.__name__] = device.compiled(local)
+    return names
 
 
 def _role(name: str, value, in_lanes: bool, real: type) -> Role:
