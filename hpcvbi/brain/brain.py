@@ -60,7 +60,8 @@ class Brain:
         A derived parameter of the model that is given here keeps the given value.
     maps : regional annotations of parameters, {parameter: {map: (region,)}}. Parameter p becomes
         p_i = p + Σ_map p_<map> map_i, with a further parameter p_<map> for each map, by default 0.
-    sends : what leaves a region, if not what the model sends by default.
+    sends : what leaves a region, if not what the model sends by default; None in the place of an
+        input that gets nothing: it is zero.
     stimuli : waveforms on state variables or parameters.
     coupling_step : the coupling is evaluated every so many ms (a whole multiple of dt) and held in
         between; None evaluates it in every step. Delays are whole multiples of it.
@@ -82,7 +83,7 @@ class Brain:
     scheme: Scheme = "euler"
     rounding: Rounding = "floor"
     maps: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    sends: tuple[str, ...] = ()
+    sends: tuple[str | None, ...] = ()
     stimuli: tuple[Stimulus, ...] = ()
     coupling_step: float | None = None
     refine: int = 0
@@ -113,16 +114,16 @@ class Brain:
         self._check_parameters()
 
     def _check_coupling(self) -> None:
-        if unknown := set(self.sends) - set(self.model.observables):
+        if unknown := set(self.sent) - set(self.model.observables):
             raise ConfigError(
                 f"sends {sorted(unknown)}: {self.model.name} has "
                 f"{', '.join(self.model.observables)}"
             )
         takes = self.coupling.takes
-        if takes not in (None, len(self.sends)):
+        if takes not in (None, len(self.sends)) or (takes and None in self.sends):
             raise ConfigError(
-                f"coupling {self.coupling.name} takes {takes} quantities, {len(self.sends)} are "
-                f"sent ({', '.join(self.sends)}): set `sends`"
+                f"coupling {self.coupling.name} takes {takes} quantities, {len(self.sent)} are "
+                f"sent ({', '.join(self.sent)}): set `sends`"
             )
         inputs = self.coupling.n_inputs(len(self.sends))
         if inputs != len(self.model.inputs):
@@ -203,6 +204,11 @@ class Brain:
             *(p for monitor in self.monitors for p in monitor.params),
             *slopes_of(self),
         )
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Names of the quantities that leave a region."""
+        return tuple(name for name in self.sends if name is not None)
 
     @property
     def n_steps(self) -> int:

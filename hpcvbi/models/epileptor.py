@@ -102,7 +102,7 @@ epileptor = Model(
         Param("Kvf", 0.0, "1", -100.0, 100.0, Uniform(0.0, 4.0), "very fast coupling, into x1"),
         Param("Kf", 0.0, "1", -100.0, 100.0, Uniform(0.0, 4.0), "fast coupling, into x2"),
         Param("Ks", -1.0, "1", -100.0, 100.0, Uniform(-4.0, 0.0), "slow coupling, into z"),
-        Param("tt", 1.0, "1", 0.0, 100.0, LogUniform(0.001, 10.0), "speed of the whole system"),
+        Param("tt", 1.0, "1", 0.0, 100.0, LogUniform(0.05, 2.0), "speed of the whole system"),
         Param(
             "modification", 0.0, "1", 0.0, 1.0, Uniform(0.0, 1.0), "share of the sigmoidal drive"
         ),

@@ -50,7 +50,7 @@ epileptor_2d_tvb = Model(
         Param("slope", 0.0, "1", -100.0, 100.0, Uniform(-16.0, 6.0), "slope of x1 in the seizure"),
         Param("Kvf", 0.0, "1", -100.0, 100.0, Uniform(0.0, 4.0), "very fast coupling, into x1"),
         Param("Ks", -1.0, "1", -100.0, 100.0, Uniform(-4.0, 0.0), "slow coupling, into z"),
-        Param("tt", 1.0, "1", 0.0, 100.0, LogUniform(0.001, 10.0), "speed of the whole system"),
+        Param("tt", 1.0, "1", 0.0, 100.0, LogUniform(0.05, 2.0), "speed of the whole system"),
         Param(
             "modification", 0.0, "1", 0.0, 1.0, Uniform(0.0, 1.0), "share of the sigmoidal drive"
         ),

@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hpcvbi.models.firing_rate import firing_rate
+from hpcvbi.models.firing_rate import ALMOST_ZERO
 
-HALVINGS = 64
-"""Bisections that leave of an interval less than its rounding."""
+MOST_STEPS = 200
+CLOSE = 1e-9
+"""Relative size of a Newton step after which the next would be below rounding."""
 
 
 def feedback_inhibition(
@@ -49,7 +50,8 @@ def feedback_inhibition(
     """
     S_E = excitatory_gating(target_rate, gamma_e, tau_e)
     network = G * J_N * S_E * strength
-    S_I = inhibitory_gating(W_i * I_o + J_N * S_E + lamda * network, a_i, b_i, d_i, gamma_i, tau_i)
+    forward = lamda * network if np.any(lamda) else 0.0
+    S_I = inhibitory_gating(W_i * I_o + J_N * S_E + forward, a_i, b_i, d_i, gamma_i, tau_i)
     x_E = input_at_rate(target_rate, a_e, b_e, d_e)
     return (W_e * I_o + I_ext + w_plus * J_N * S_E + network - x_E) / S_I
 
@@ -63,23 +65,38 @@ def inhibitory_gating(x, a, b, d, gamma, tau):
     """Inhibitory gating in balance with its own rate, where `x` [nA] is all other input."""
 
     def excess(S):
-        return S - tau * gamma * firing_rate(x - S, a, b, d)
+        rate, slope = _rate(d * (a * (x - S) - b))
+        return S - tau * gamma / d * rate, 1.0 + tau * gamma * a * slope
 
-    most = tau * gamma * firing_rate(x, a, b, d)
-    return increasing_root(excess, np.zeros_like(most), most)
+    # Concave and increasing: from the left Newton's steps never pass the root.
+    return _newton(excess, 0.0)
 
 
 def input_at_rate(rate, a, b, d):
     """Input current [nA] at which the population fires at `rate` [kHz]."""
-    # Above threshold by u the rate is at least u; 700/d below it is e^-700 of anything.
-    low, high = (b - 700.0 / d) / a, (b + rate) / a
-    return increasing_root(lambda x: firing_rate(x, a, b, d) - rate, low, high)
+
+    def excess(v):
+        above, slope = _rate(v)
+        return above - d * rate, slope
+
+    # Convex and increasing: from the right Newton's steps never pass the root.
+    return (b + _newton(excess, d * rate) / d) / a
 
 
-def increasing_root(f: Callable, low, high) -> np.ndarray:
-    """Root of an increasing function of arrays between `low` and `high`, elementwise."""
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        below = f(middle) < 0.0
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return 0.5 * (low + high)
+def _rate(v):
+    """v / (1 - exp(-v)), the rate in units of 1/d, and its derivative."""
+    v = v + ALMOST_ZERO
+    with np.errstate(over="ignore"):  # far below threshold the rate is one over infinity
+        rate = v / -np.expm1(-v)
+    return rate, rate / v * (1.0 - rate + v)
+
+
+def _newton(f: Callable, x):
+    """Root of the first value of `f`, elementwise; the second is its slope."""
+    for _ in range(MOST_STEPS):
+        value, slope = f(x)
+        step = value / slope
+        x = x - step
+        if np.all(np.abs(step) <= CLOSE * np.abs(x)):
+            break
+    return x

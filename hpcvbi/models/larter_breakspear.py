@@ -8,10 +8,11 @@
     m_X = ½ (1 + tanh((V − T_X) / δ_X))               X = Ca, Na, K
     Q_V = ½ Q_Vmax (1 + tanh((V − V_T) / δ_V)),  Q_Z likewise                          [kHz]
 
-Breakspear, Terry & Friston (2003) doi:10.1088/0954-898X_14_4_305; with the numbers of Honey et al.
-(2007) doi:10.1073/pnas.0701519104 as The Virtual Brain has them. V is dimensionless. A region sends
-its firing rate Q_V (`QV`), so that linear coupling gives the equations of the papers; for
-conductances that see the voltage of others send V through a sigmoidal coupling.
+Breakspear, Terry & Friston (2003) doi:10.1088/0954-898X_14_4_305; the default is chaotic, with the
+numbers of Honey et al. (2007) doi:10.1073/pnas.0701519104 and Alstott et al. (2009)
+doi:10.1371/journal.pcbi.1000408 (The Virtual Brain: g_Ca 1.1, a_ee .4, δ_Z .7, which is periodic).
+V is dimensionless. A region sends its firing rate Q_V (`QV`), so that linear coupling gives the
+equations of the papers; where V is sent instead, the coupling should be sigmoidal.
 """
 
 from numpy import tanh
@@ -88,16 +89,17 @@ larter_breakspear = Model(
     name="larter_breakspear",
     dfun=dfun,
     state=(
-        State("V", "1", init=-0.2, start=(-0.5, 0.3)),
+        # Without firing nothing stops Z from growing and V from falling, steadily and for ever.
+        State("V", "1", -0.2, low=-10.0, high=10.0, outside="diverge", start=(-0.5, 0.3)),
         State("W", "1", init=0.2, start=(0.0, 0.6)),
-        State("Z", "1", init=0.0, start=(-0.2, 0.2)),
+        State("Z", "1", 0.0, low=-10.0, high=10.0, outside="diverge", start=(-0.2, 0.2)),
     ),
     inputs=("c",),
     sends=("QV",),
     time_constant=1.0,
     outputs=(Output("QV", "kHz", firing, "firing rate of the pyramidal cells"),),
     params=(
-        Param("gCa", 1.1, "1", 0.0, 100.0, Uniform(0.9, 1.5), "calcium conductance"),
+        Param("gCa", 1.0, "1", 0.0, 100.0, Uniform(0.9, 1.5), "calcium conductance"),
         Param("gK", 2.0, "1", 0.0, 100.0, Uniform(1.5, 2.5), "potassium conductance"),
         Param("gL", 0.5, "1", 0.0, 100.0, Uniform(0.4, 0.6), "leak conductance"),
         Param("gNa", 6.7, "1", 0.0, 100.0, Uniform(0.0, 10.0), "sodium conductance"),
@@ -119,13 +121,13 @@ larter_breakspear = Model(
         Param("C", 0.1, "1", 0.0, 1.0, Uniform(0.0, 0.5), "share of the network in excitation"),
         Param("ane", 1.0, "1", 0.0, 100.0, Uniform(0.4, 1.2), "input to excitatory"),
         Param("ani", 0.4, "1", 0.0, 100.0, Uniform(0.3, 0.5), "input to inhibitory"),
-        Param("aee", 0.4, "1", 0.0, 100.0, Uniform(0.0, 0.6), "excitatory to excitatory"),
+        Param("aee", 0.36, "1", 0.0, 100.0, Uniform(0.0, 0.6), "excitatory to excitatory"),
         Param("Iext", 0.3, "1", -10.0, 10.0, Uniform(0.1, 0.4), "subcortical input"),
         Param("rNMDA", 0.25, "1", 0.0, 10.0, Uniform(0.2, 0.3), "NMDA over AMPA receptors"),
         Param("VT", 0.0, "1", -10.0, 10.0, Uniform(-0.1, 0.7), "threshold of pyramidal cells"),
         Param("d_V", 0.65, "1", 1e-3, 10.0, Uniform(0.49, 0.7), "spread of VT"),
         Param("ZT", 0.0, "1", -10.0, 10.0, Uniform(-0.1, 0.1), "threshold of interneurons"),
-        Param("d_Z", 0.7, "1", 1e-3, 10.0, Uniform(0.3, 0.75), "spread of ZT"),
+        Param("d_Z", 0.65, "1", 1e-3, 10.0, Uniform(0.3, 0.75), "spread of ZT"),
         Param("QV_max", 1.0, "kHz", 0.0, 100.0, Uniform(0.1, 1.2), "largest excitatory rate"),
         Param("QZ_max", 1.0, "kHz", 0.0, 100.0, Uniform(0.1, 1.2), "largest inhibitory rate"),
         Param("t_scale", 1.0, "1", 1e-3, 100.0, LogUniform(0.1, 2.0), "speed of the whole system"),

@@ -1,6 +1,6 @@
 """The arrays that a kernel works on, for one group of lanes, and what the monitors left in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from hpcvbi.sim.kernel import KEEP, KICK, SPAN, Kernel, Watch
 from hpcvbi.sim.network import Network
 from hpcvbi.sim.noise import keys, normals
 
+CACHE_LINE = 64
+"""Bytes."""
 KINDS = {
     Sample: "sample",
     Average: "average",
@@ -134,7 +136,7 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
     def zeros(*shape):
         return np.zeros(max(1, int(np.prod(shape))), dtype)
 
-    return [
+    found = [
         Argument("burn_in", brain.n_burn_in),
         Argument("dt", dtype.type(brain.dt)),
         Argument("nodes", n),
@@ -157,6 +159,20 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
         Argument("rows", network.rows),
         *_watched(job, kernel, n),
     ]
+    return [
+        replace(a, value=aligned(a.value)) if isinstance(a.value, np.ndarray) else a for a in found
+    ]
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Copy of a flat array that begins at a whole cache line: lanes that straddle two lines cost
+    twice.
+    """
+    raw = np.empty(array.nbytes + CACHE_LINE, np.uint8)
+    begin = -raw.ctypes.data % CACHE_LINE
+    copy = raw[begin : begin + array.nbytes].view(array.dtype)
+    copy[:] = array
+    return copy
 
 
 def _waveforms(brain: Brain, columns: int) -> tuple[np.ndarray, int]:
@@ -176,7 +192,7 @@ def _channels(job: Job, network: Network, history: np.ndarray, lanes: np.ndarray
     past = history[:, :, :: -brain.hold][:, :, : network.ring]
     state = dict(zip(brain.model.state_names, np.moveaxis(past, 1, 0), strict=True))
     values = {name: (v if len(v) == 1 else v[lanes])[:, None, :] for name, v in job.table.items()}
-    sent = [brain.model.observe(name, state, values) for name in brain.sends]
+    sent = [brain.model.observe(name, state, values) for name in brain.sent]
     whole = (len(lanes), past.shape[2], past.shape[3])
     channels = brain.coupling.channels_of(sent, values)
     recent = np.stack([np.broadcast_to(c, whole) for c in channels])

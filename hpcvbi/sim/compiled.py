@@ -142,6 +142,7 @@ def compiled(kernel: Kernel) -> Callable:
     primitives = {
         "load": memory.load,
         "store": memory.store,
+        "entry": memory.entry,
         "spread": memory.spread,
         "gather": memory.gather,
         "fma": vector.fma,

@@ -12,14 +12,25 @@ from hpcvbi.sim.kernel import Kernel
 from hpcvbi.sim.network import Network, lay_out
 
 
+MOST_HISTORY = 2**20
+"""Bytes."""
+
+
 @cache
 def _vector_bytes() -> int:
     return 64 if llvm.get_host_cpu_features().get("avx512f") else 32
 
 
-def default_width(double: bool) -> int:
-    """Lanes of one SIMD register: of 64 bytes with AVX-512, else of 32 bytes."""
-    return _vector_bytes() // (8 if double else 4)
+def default_width(job: Job) -> int:
+    """Lanes of two SIMD registers, which hide each other's latencies, unless the history of the
+    channels would outgrow the processor's second cache.
+    """
+    brain, many = job.brain, len(job.brain.sent)
+    connected = brain.connectome.weights != 0
+    taps = int(brain.delays(job.theta)[:, connected].max(initial=0)) + 1
+    width = 2 * _vector_bytes() // job.dtype.itemsize
+    history = many * brain.connectome.n_regions * taps * width * job.dtype.itemsize
+    return width if history <= MOST_HISTORY else width // 2
 
 
 def sums(width: int, dtype: np.dtype) -> int:
@@ -31,7 +42,7 @@ def sums(width: int, dtype: np.dtype) -> int:
 
 def run(job: Job, *, width: int | None = None, threads: int = 1):
     """Simulate every draw of a job: signals by monitor, and whether the final state is finite."""
-    width = width or default_width(job.dtype == np.float64)
+    width = width or default_width(job)
     network = lay_out(job.brain, job.theta, job.dtype, sums(width, job.dtype))
     kernel = kernel_of(job, network, width)
     last = len(job.draws) - 1

@@ -39,10 +39,10 @@ SPAN = 4
 """Steps per visit where delays allow it; also the number of normals that one counter gives."""
 
 PRIMITIVES = (
-    *("load", "store", "spread", "gather", "fma", "where", "sqrt", "tanh", "to_double"),
+    *("load", "store", "entry", "spread", "gather", "fma", "where", "sqrt", "tanh", "to_double"),
     *("four_normals", "normals_and_areas", "each", "barrier", "real"),
 )
-"""Names that the text calls: lanes from and to memory, arithmetic, noise, `each` (the iterations of
+"""Names that the text calls: lanes and single numbers from and to memory, arithmetic, noise, `each` (the iterations of
 a loop that workers share), `barrier` (between what one node writes and another reads) and `real` (a
 whole number as a number of the kernel's precision)."""
 
@@ -73,7 +73,7 @@ class Kernel:
 
     model: Model
     coupling: Coupling
-    sends: tuple[str, ...]
+    sends: tuple[str | None, ...]
     noise: Literal["", "white", "ou"]
     noise_on: tuple[str, ...]
     stimuli: tuple[tuple[str, str], ...]
@@ -91,7 +91,12 @@ class Kernel:
     @property
     def channels(self) -> int:
         """Number of channels that travel through the connectome."""
-        return self.coupling.n_channels(len(self.sends))
+        return self.coupling.n_channels(len(self.sent))
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Names of the quantities that leave a region."""
+        return tuple(name for name in self.sends if name is not None)
 
     @property
     def areas(self) -> bool:

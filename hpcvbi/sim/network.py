@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcvbi.brain.brain import Brain
+from hpcvbi.brain.brain import SPEED, Brain
 from hpcvbi.sim.kernel import SPAN, Shape
 
 DENSE_FROM = 0.25
@@ -58,7 +58,9 @@ def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) ->
     n = len(weights)
     connected = weights != 0
     delays = brain.delays(theta)[:, connected]
-    if brain.hold == 1 and not delays.any() and connected.mean() >= DENSE_FROM:
+    # A draw's bits must not depend on the delays of its neighbours: they do not choose "dense".
+    drawn = brain.speed is not None and SPEED.name in brain.space.names
+    if brain.hold == 1 and not drawn and not delays.any() and connected.mean() >= DENSE_FROM:
         return _dense(weights, dtype, registers)
     shape: Shape = "stepwise"
     if brain.hold > 1:
@@ -67,17 +69,32 @@ def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) ->
         shape = "blocked"
     span = SPAN if shape == "blocked" else 1
     longest = int(delays.max(initial=0)) + 1
-    targets, sources = np.nonzero(connected)
+    rows, sources, weights, delays = _even(weights, delays)
     return Network(
         shape=shape,
         ring=-(-(longest + span) // span) * span,
         padded=n,
         targets=0,
-        weights=weights[connected].astype(dtype),
+        weights=weights.astype(dtype),
         sources=sources,
         delays=delays,
-        rows=np.searchsorted(targets, np.arange(n + 1)).astype(np.int64),
+        rows=rows,
     )
+
+
+def _even(weights: np.ndarray, delays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Connections by target, an even number for each: rows, sources, weights, delays.
+
+    Where the number is odd, the last connection is repeated with weight zero.
+    """
+    targets, sources = np.nonzero(weights)
+    counts = np.bincount(targets, minlength=len(weights))
+    ends = np.cumsum(counts)
+    odd = ends[counts % 2 == 1]
+    order = np.insert(np.arange(len(targets)), odd, odd - 1)
+    strengths = np.insert(weights[targets, sources], odd, 0.0)
+    rows = np.concatenate([[0], np.cumsum(counts + counts % 2)])
+    return rows.astype(np.int64), sources[order], strengths, delays[:, order]
 
 
 def _dense(weights: np.ndarray, dtype: np.dtype, registers: int) -> Network:

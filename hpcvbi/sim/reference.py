@@ -57,7 +57,7 @@ def integrate(job: Job, row: int) -> np.ndarray:
 
     def channels_at(x):
         state = dict(zip(names, x, strict=True))
-        sent = [model.observe(name, state, values) for name in brain.sends]
+        sent = [model.observe(name, state, values) for name in brain.sent]
         return np.stack(np.broadcast_arrays(*coupling.channels_of(sent, values), x[0])[:-1])
 
     history = job.history[min(row, len(job.history) - 1)].astype(dtype)
@@ -72,7 +72,10 @@ def integrate(job: Job, row: int) -> np.ndarray:
         if step % hold == 0:
             delayed = np.stack(past)[len(past) - 1 - delays, :, from_region]
             totals = np.einsum("ij,ijc->ci", weights, delayed)
-        inputs = coupling.inputs_of(totals, channels_at(x), strength, values)
+        given = iter(coupling.inputs_of(totals, channels_at(x), strength, values))
+        nothing = dtype.type(0.0)
+        gaps = brain.sends if None in brain.sends else model.inputs
+        inputs = [nothing if name is None else next(given) for name in gaps]
         present, push = dict(values), np.zeros_like(x)
         for stimulus, place, wave in zip(brain.stimuli, places, waves, strict=True):
             shape = values[stimulus.name] * place * wave[step]

@@ -63,28 +63,37 @@ class Writer:
 
     def gather(self, span: int, spaces: int) -> list[list[str]]:
         """Totals over the incoming connections of node i at `span` consecutive steps."""
-        channels = range(self.kernel.channels)
-        names = [[f"t{c}_{s}" for c in channels] for s in range(span)]
-        for row in names:
-            for name in row:
-                self.add(f"{name} = nil", spaces)
-        self.add("for e in range(rows[i], rows[i + 1]):", spaces)
+        names = [[f"t{c}_{s}" for c in range(self.kernel.channels)] for s in range(span)]
+        flat = [name for row in names for name in row]
+        for name in flat:
+            self.add(f"{name} = nil; {name}_odd = nil", spaces)
+        self.add("for e in range(entry(rows, i), entry(rows, i + 1), 2):", spaces)
+        self.connection("e", "", span, spaces + 4)
+        self.connection("e + 1", "_odd", span, spaces + 4)
+        for name in flat:
+            self.add(f"{name} = {name} + {name}_odd", spaces)
+        return names
+
+    def connection(self, e: str, suffix: str, span: int, spaces: int) -> None:
+        """Add one connection's share to the totals; every second one has sums of its own, so that
+        additions need not wait for each other.
+        """
         if self.kernel.own_delays:
-            self.add("r = slot - load(taps, e * W, W)", spaces + 4)
-            self.add("r = where(r < 0, r + ring, r)", spaces + 4)
-            self.add("o = base[e]", spaces + 4)
+            self.add(f"r = slot - load(taps, ({e}) * W, W)", spaces)
+            self.add("r = where(r < 0, r + ring, r)", spaces)
+            self.add(f"o = entry(base, {e})", spaces)
         else:
-            self.add("r = slot - taps[e]", spaces + 4)
-            self.add("if r < 0:", spaces + 4)
-            self.add("r += ring", spaces + 8)
-            self.add("o = base[e] + r * W", spaces + 4)
-        self.add("w = spread(weights, e, W)", spaces + 4)
-        for c in channels:
+            self.add(f"r = slot - entry(taps, {e})", spaces)
+            # plus `ring` where negative, without a branch: it would be mispredicted
+            self.add("r += ring & (r >> 63)", spaces)
+            self.add(f"o = entry(base, {e}) + r * W", spaces)
+        self.add(f"w = spread(weights, {e}, W)", spaces)
+        for c in range(self.kernel.channels):
             for s in range(span):
                 at = f"o + ({c} * nodes * (ring + {span - 1}) + {s}) * W"
                 read = f"gather(H, {at}, r, W)" if self.kernel.own_delays else f"load(H, {at}, W)"
-                self.add(f"t{c}_{s} = fma({read}, w, t{c}_{s})", spaces + 4)
-        return names
+                name = f"t{c}_{s}{suffix}"
+                self.add(f"{name} = fma({read}, w, {name})", spaces)
 
     def keep_channels(self, own: list[str], s: int, span: int, spaces: int) -> None:
         """Write the channels of node i after step t + s to the ring and its repeated beginning."""
@@ -141,7 +150,7 @@ class Writer:
         if dense:
             totals = [f"t{c}_0" for c in range(k.channels)]
             for c, name in enumerate(totals):
-                self.add(f"{name} = load(C, ({c} * rows[0] + i) * W, W)", 16)
+                self.add(f"{name} = load(C, ({c} * padded + i) * W, W)", 16)
         else:
             totals = self.gather(1, 16)[0]
         self.load_node(16)

@@ -33,7 +33,7 @@ class StepWriter:
     def channels(self, spaces: int) -> list[str]:
         """Compute the channels of the present state; their names."""
         coupling = self.kernel.coupling
-        sent = [self.observable(name, spaces) for name in self.kernel.sends]
+        sent = [self.observable(name, spaces) for name in self.kernel.sent]
         if coupling.pre is None:
             return sent
         names = [f"h_{c}" for c in range(self.kernel.channels)]
@@ -49,11 +49,16 @@ class StepWriter:
         """Inputs of the model, named c_<input>."""
         coupling = self.kernel.coupling
         names = [f"c_{name}" for name in self.kernel.model.inputs]
-        params = ["strength[i]", *(f"p_{name}" for name in coupling.post_params)]
+        params = ["entry(strength, i)", *(f"p_{name}" for name in coupling.post_params)]
         if coupling.mix is not None:
             args = ", ".join([*totals, *own, *params])
             self.add(f"{', '.join(names)}, = mix({args})", spaces)
             return
+        if not coupling.channels:
+            for name, sent in zip(names, self.kernel.sends, strict=True):
+                if sent is None:
+                    self.add(f"{name} = nil", spaces)
+            names = [n for n, sent in zip(names, self.kernel.sends, strict=True) if sent]
         for name, total, channel in zip(names, totals, own, strict=True):
             self.add(f"{name} = post({', '.join([total, channel, *params])})", spaces)
 

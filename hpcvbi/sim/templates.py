@@ -8,6 +8,7 @@ def run(
     passes, burn_in, dt, nodes, ring, hold, columns, key, X, H, C, Z, P, Q, U, V,
     strength, weights, base, taps, rows, {watched}
 ):
+    padded = entry(rows, 0)
     k0, k1 = load(key, 0, W), load(key, W, W)
     k2, k3 = load(key, 2 * W, W), load(key, 3 * W, W)
     zero = k0 ^ k0
@@ -26,7 +27,7 @@ DENSE_TOTALS = """\
                     h = load(H, ({channel} * nodes + source) * W, W)
                     {sums}
                     w += {targets}
-                o = ({channel} * rows[0] + block * {targets}) * W
+                o = ({channel} * padded + block * {targets}) * W
                 {stores}
 """
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "wong_wang_ei": (1.0, 0.01, LINEAR),
     "reduced_wong_wang": (1.0, 0.01, LINEAR),
     "stuart_landau": (1.0, 0.02, DIFFERENCE),
-    "epileptor": (0.05, 0.05, DIFFERENCE),
+    "epileptor": (0.02, 0.05, DIFFERENCE),
     "epileptor_2d": (0.05, 0.1, DIFFERENCE),
     "epileptor_2d_tvb": (0.05, 0.1, DIFFERENCE),
     "montbrio_pazo_roxin": (0.02, 0.1, LINEAR),

@@ -28,6 +28,18 @@ def load(typing, array, index, n):
     return kind(array, index, n), generate
 
 
+@intrinsic
+def entry(typing, array, index):
+    """One element of a flat array; the caller answers for the bounds."""
+
+    def generate(context, builder, signature, args):
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        at = context.cast(builder, args[1], signature.args[1], types.intp)
+        return builder.load(builder.gep(source.data, [at]))
+
+    return array.dtype(array, index), generate
+
+
 @intrinsic(prefer_literal=True)
 def spread(typing, array, index, n):
     """One element of a flat array in all `n` lanes; the caller answers for the bounds."""
