@@ -69,6 +69,11 @@ def spread(array, index, width):
     return array[np.uint32(index)]
 
 
+def entry(array, index):
+    """One number of an array that all groups share."""
+    return array[np.uint32(index)]
+
+
 def gather(array, index, row, width):
     """Return this lane's element of its own row, the rows of `width` beginning at `index`."""
     return load(array, index + row * width, width)
@@ -90,7 +95,7 @@ def barrier():
     cuda.syncthreads()
 
 
-OF_THE_THREAD = (load, store, gather, spread, each, barrier)
+OF_THE_THREAD = (load, store, gather, spread, entry, each, barrier)
 """Primitives that mean something for a thread only; a kernel compiles them in its own globals."""
 
 
