@@ -91,7 +91,7 @@ def pack(made: Entry, groups: list[list[Argument]], real: np.dtype) -> Batch:
 
 def _narrowed(value):
     """Signed whole numbers in 32 bits; others pass."""
-    if isinstance(value, int):
+    if isinstance(value, int | np.integer):
         return np.int32(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "i":
         return value.astype(np.int32)

@@ -71,7 +71,7 @@ def threefry(c0, c1, c2, c3, k0, k1, k2, k3):
 
 
 def _log32(x):
-    bits = i32(x.view(i32) - SQRT_HALF_BITS)
+    bits = i32(f32(x).view(i32) - SQRT_HALF_BITS)
     e = f32(i32(bits >> EXPONENT))
     f = i32(i32(bits & MANTISSA) + SQRT_HALF_BITS).view(f32) - 1.0
     p = fma(f, 0.06971611471, -0.1147973385)
