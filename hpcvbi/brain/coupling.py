@@ -138,8 +138,8 @@ def _sigmoid_of_total(total, own, strength, G, cmin, cmax, midpoint, steepness):
     return G * (cmin + (cmax - cmin) / (1.0 + exp(steepness * (midpoint - total))))
 
 
-def _hyperbolic_tangent(x, slope, shift, scale):
-    return 1.0 + tanh((slope * x - shift) / scale)
+def _hyperbolic_tangent(x, gain, shift, scale):
+    return 1.0 + tanh((gain * x - shift) / scale)
 
 
 def _on_the_circle(theta):
@@ -164,7 +164,7 @@ HYPERBOLIC_TANGENT = Coupling(
     _scaled,
     (
         G,
-        Param("slope", 1.0, "1", -1e6, 1e6, Uniform(0.1, 10.0), "slope of the argument"),
+        Param("gain", 1.0, "1", -1e6, 1e6, Uniform(0.1, 10.0), "factor of the argument"),
         Param("shift", 0.0, "1", -1e6, 1e6, Uniform(-1.0, 1.0), "shift of the argument"),
         Param("scale", 1.0, "1", 1e-6, 1e6, Uniform(0.1, 10.0), "divisor of the argument"),
     ),

@@ -11,7 +11,6 @@ from hpcvbi.sim.compiled import call, compiled
 from hpcvbi.sim.kernel import Kernel
 from hpcvbi.sim.network import Network, lay_out
 
-
 MOST_HISTORY = 2**20
 """Bytes."""
 

@@ -42,9 +42,9 @@ PRIMITIVES = (
     *("load", "store", "entry", "spread", "gather", "fma", "where", "sqrt", "tanh", "to_double"),
     *("four_normals", "normals_and_areas", "each", "barrier", "real"),
 )
-"""Names that the text calls: lanes and single numbers from and to memory, arithmetic, noise, `each` (the iterations of
-a loop that workers share), `barrier` (between what one node writes and another reads) and `real` (a
-whole number as a number of the kernel's precision)."""
+"""Names that the text calls: lanes and single numbers from and to memory, arithmetic, noise, `each`
+(the iterations of a loop that workers share), `barrier` (between what one node writes and another
+reads) and `real` (a whole number as a number of the kernel's precision)."""
 
 KICK, KEEP = "kick__", "keep__noise"
 """Names of derived noise parameters: standard deviation of an increment, decay per step."""

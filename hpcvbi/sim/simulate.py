@@ -79,7 +79,7 @@ def simulate(
         with t = 0 last, one row per dt, back to the longest delay at least, or one row for a
         constant past; or one past for each draw, (draw, state, history, region). "random" draws a
         constant past for each draw and region, uniform over the `start` ranges of the model. If
-        absent, the model's initial values.
+        absent, the model's initial values. Bounds that clip state variables act on the past too.
     options : of the backend; `width` (lanes) and `threads` for "cpu", `width`, `workers` and
         `memory` for "cuda" (see `sim.cuda`). They do not change a bit of the result.
 
@@ -213,6 +213,9 @@ def _history(
             f"initial must have shape ({n_state}, {n}), ({n_state}, history, {n}) or "
             f"({len(theta)}, {n_state}, history, {n}), got {np.shape(initial)}"
         )
+    low = np.array([[[s.low if s.outside == "clip" else -np.inf]] for s in brain.model.state])
+    high = np.array([[[s.high if s.outside == "clip" else np.inf]] for s in brain.model.state])
+    start = np.clip(start, low, high)
     if start.shape[2] == 1:
         return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
     if start.shape[2] <= longest:

@@ -5,8 +5,7 @@ import pytest
 from engine_brains import connectome
 from scipy.integrate import solve_ivp
 
-from hpcvbi import DIFFERENCE, MODELS, Brain
-from hpcvbi.sim.reference import integrate
+from hpcvbi import DIFFERENCE, MODELS, Brain, Sample, simulate
 
 NETWORK = connectome()
 
@@ -247,13 +246,15 @@ def test_stuart_landau_circles_with_the_radius_of_each_region():
         None,
         dt=0.05,
         duration=200.0,
-        monitors=(),
+        monitors=(Sample("x", 0.5, name="x"), Sample("y", 0.5, name="y")),
         values={"G": 0.0, "a": a, "omega": omega},
         scheme="heun",
     )
-    values = {name: value[0] for name, value in brain.parameters(np.zeros((1, 0))).items()}
-    start = np.repeat([[[0.1]], [[0.0]]], 10, axis=2)
-    x, y = integrate(brain, values, 0, 0, np.dtype(float), start).swapaxes(0, 1)
+    start = np.repeat([[0.1], [0.0]], 10, axis=1)
+    seen = simulate(
+        brain, np.zeros((1, 0)), seed=0, backend="reference", dtype="float64", initial=start
+    ).signals
+    x, y = seen["x"][0], seen["y"][0]
     radius = np.hypot(x[-1], y[-1])
     np.testing.assert_allclose(radius[a > 0], np.sqrt(a[a > 0]), rtol=1e-3)
     assert radius[3] < 1e-6

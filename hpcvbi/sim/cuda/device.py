@@ -14,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numba import config, cuda
 
+from hpcvbi.sim.lanes import functions
+
 SIMULATED = bool(config.ENABLE_CUDASIM)
 """Whether numba's simulator stands in for a device; it is chosen before numba is imported."""
 
@@ -99,6 +101,12 @@ OF_THE_THREAD = (load, store, gather, spread, entry, each, barrier)
 """Primitives that mean something for a thread only; a kernel compiles them in its own globals."""
 
 
+def _module(**contents: object) -> types.ModuleType:
+    module = types.ModuleType("typed")
+    module.__dict__.update(contents)
+    return module
+
+
 def _where(condition, a, b):
     return a if condition else b
 
@@ -114,9 +122,38 @@ def _simulated_fma(a, b, c):
 
 where = compiled(_where)
 fma = compiled(_simulated_fma if SIMULATED else _fma)
-FUNCTIONS = ("exp", "log", "sqrt", "tanh", "sin", "cos", "expm1", "log1p")
-ARITHMETIC = {name: getattr(np if SIMULATED else math, name) for name in FUNCTIONS} | {
-    "where": where,
+_LIBRARY = np if SIMULATED else math
+WORDS = {
     "fma": fma,
+    "where": where,
+    "sqrt": _LIBRARY.sqrt,
+    "unsigned_to_float": compiled(lambda word: np.float32(np.uint32(word))),
+    "to_float": compiled(lambda bits: np.float32(np.int32(bits))),
+    "as_signed": compiled(lambda word: np.uint32(word).view(np.int32)),
+    "as_bits": compiled(lambda x: np.float32(x).view(np.int32)),
+    "from_bits": compiled(lambda bits: np.int32(bits).view(np.float32)),
+    "math": _module(pi=np.float32(math.pi)),
+    "np": _module(int32=np.int32, uint32=np.uint32, nan=np.float32(np.nan)),
 }
-"""What the free names of a declared function mean."""
+"""What the names of lane functions in float32 mean for one thread."""
+
+
+def scalar(lanes: Callable, **names: object) -> Callable:
+    """Compile a function of float32 lanes for one thread; `names` are those that it calls."""
+    return bind(lanes.py_func, np.float32, WORDS | names)  # type: ignore[attr-defined]
+
+
+def arithmetic(real: type) -> dict[str, object]:
+    """What the free names of a declared function mean."""
+    names = ("exp", "log", "sqrt", "tanh", "sin", "cos", "expm1")
+    found = {name: getattr(_LIBRARY, name) for name in names}
+    if real is np.float32:
+        # The library computes with float64 where their argument is large.
+        found |= {"sin": sin32, "cos": cos32}
+    return found | {"where": where, "fma": fma}
+
+
+_turn = scalar(functions.turn_32)
+sin32 = scalar(functions.sin32, turn_32=_turn)
+cos32 = scalar(functions.cos32, turn_32=_turn)
+log32 = scalar(functions.log32)

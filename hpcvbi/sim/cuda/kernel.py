@@ -79,6 +79,7 @@ def entry(kernel: Kernel, given: list[Argument]) -> Entry:
 
 def _names(kernel: Kernel, real: type) -> dict[str, Any]:
     """What the names of a kernel's text mean."""
+    arithmetic = device.arithmetic(real)
     names: dict[str, Any] = {
         "cuda": cuda,
         "np": np,
@@ -87,12 +88,12 @@ def _names(kernel: Kernel, real: type) -> dict[str, Any]:
         "to_double": np.float64,
         "four_normals": INCREMENTS[kernel.level],
         "normals_and_areas": INCREMENTS_AND_AREAS[kernel.level],
-        **device.ARITHMETIC,
+        **arithmetic,
         **{name: real(value) for name, value in CONSTANTS.items()},
         **NAMES,
     }
     for name, function in declared(kernel).items():
-        names[name] = device.bind(function, real, device.ARITHMETIC) if function else None
+        names[name] = device.bind(function, real, arithmetic) if function else None
     # The simulator lets `cuda` mean the running thread in the globals of the kernel only.
     for primitive in device.OF_THE_THREAD:
         local = types.FunctionType(primitive.__code__, names, primitive.__name__)
