@@ -22,7 +22,8 @@ class Writer:
     def head(self) -> None:
         """Signature, key words and everything that does not change over time."""
         k = self.kernel
-        self.add(HEAD.format(width=k.width, watched=", ".join(self.watch.arguments())), 0)
+        watched = ", ".join(self.watch.arguments())
+        self.add(HEAD.format(width=k.width, level=k.level, watched=watched), 0)
         for n, name in enumerate(k.lane_params):
             self.add(f"p_{name} = load(P, {n} * W, W)", 4)
         self.watch.head(4)

@@ -1,5 +1,6 @@
 """What a study writes: layout, ledger, lock. The only writer of Zarr; no mark precedes its data."""
 
+from hpcvbi.store.dataset import write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.layout import Output, Variable, check_person
 from hpcvbi.store.progress import Progress, RoundProgress, progress
@@ -14,4 +15,5 @@ __all__ = [
     "Variable",
     "check_person",
     "progress",
+    "write_dataset",
 ]

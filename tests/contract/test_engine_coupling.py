@@ -232,9 +232,7 @@ def test_a_region_that_is_its_own_only_source(backend):
     options = {"width": 2} if backend == "cpu" else {}
     start = np.array([[1.0], [0.0]])
     for changed in (brain, replace(brain, speed=3.0)):
-        seen = simulate(
-            changed, seed=0, backend=backend, dtype="float64", initial=start, **options
-        )
+        seen = simulate(changed, seed=0, backend=backend, dtype="float64", initial=start, **options)
         np.testing.assert_array_equal(seen.signals["sample"][0, :, 0], [2.0, 4.0, 8.0, 16.0])
 
 
