@@ -5,8 +5,20 @@
 >>> pair = Connectome(np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2)), ("left", "right"))
 >>> brain = Brain(pair, MODELS["reduced_wong_wang"], LINEAR, WhiteNoise(("S",)), dt=1.0,
 ...               duration=1000.0, monitors=(Average("S", 100.0),), values={"G": 0.1})
->>> simulate(brain, np.zeros((3, 0)), seed=1).signals["average"].shape
-(3, 10, 2)
+>>> simulate(brain, seed=1).signals["average"].shape
+(1, 10, 2)
+
+Several draws of G, every step of every state variable, in float64, from a given past:
+
+>>> from dataclasses import replace
+>>> from hpcvbi import Space, Uniform, samples
+>>> strength = LINEAR.params[0].with_prior(Uniform(0.0, 1.0))
+>>> brain = replace(brain, space=Space((strength,)), values={}, duration=10.0,
+...                 monitors=samples(brain.model.state_names, 1.0))
+>>> seen = simulate(brain, np.array([[0.1], [0.2], [0.3]]), seed=1, dtype="float64",
+...                 initial=np.full((1, 2), 0.4))
+>>> seen.signals["S"].shape, seen.status.tolist()
+((3, 10, 2), [1, 1, 1])
 """
 
 from collections.abc import Callable
