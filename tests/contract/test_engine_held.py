@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engine_brains import N, rich_brain, spread_theta
 
-from hpcvbi import Status, WhiteNoise, simulate
+from hpcvbi import Space, Status, WhiteNoise, simulate
 from hpcvbi.brain.brain import Brain
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.sim import network
@@ -49,8 +49,8 @@ def test_lanes_agree_with_the_reference(coupling_step, speed, burn_in):
 
 def test_what_is_held_is_the_total_of_the_window_before():
     """Euler steps by hand: the total changes every four steps, the own state in each."""
-    brain = replace(brain_of(2.0, 5.0, 0.0), noise=None, stimuli=())
-    brain = replace(brain, space=type(brain.space)(()), values={"G": 0.1})
+    silent = {"noise": None, "stimuli": (), "space": Space(()), "values": {"G": 0.1}}
+    brain = replace(brain_of(2.0, 5.0, 0.0), **silent)
     seen = simulate(brain, seed=0, backend="reference", dtype="float64").signals["sample"][0]
     weights = brain.connectome.weights
     delays = np.floor(brain.connectome.lengths / 5.0 / 2.0).astype(int)
@@ -93,10 +93,12 @@ def test_with_coupling_it_does_matter_and_little():
         np.abs(
             simulate(replace(plain, coupling_step=t), theta, **options).signals["sample"] - exact
         )
-        for t in (0.5, 2.0, 8.0)
+        for t in (0.5, 1.0, 4.0)
     ]
     assert apart[0].max() == 0.0
-    assert 0.0 < apart[1].mean() < apart[2].mean() < 0.05
+    # FitzHugh-Nagumo nodes that fire a little later differ much for a little while.
+    middle = [np.median(difference) for difference in apart]
+    assert 0.0 < middle[1] < middle[2] < 0.02
 
 
 @pytest.mark.parametrize(
