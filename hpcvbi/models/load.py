@@ -8,15 +8,13 @@ The file is executed, on purpose and with all rights of whoever runs it: a model
 stand alone, but for installed packages: its text is its identity, and is all that workers get.
 """
 
-import dis
 import hashlib
 import importlib.util
-import math
 import re
 import sys
 import traceback
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -27,8 +25,6 @@ from hpcvbi.core.errors import ConfigError
 from hpcvbi.models import MODELS
 
 GROUP = "hpcvbi.models"
-LANGUAGE = ("exp", "expm1", "log", "sqrt", "tanh", "sin", "cos", "where")
-"""Functions that a declared function may call; every backend has its own of each."""
 _REFERENCE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -75,7 +71,7 @@ def model_of(reference: str, texts: Mapping[str, str]) -> Model:
     Raises
     ------
     ConfigError
-        There is none, its code fails (file and line are named), or it is none that can be compiled.
+        There is none, or its code fails; then file and line are named.
     """
     if reference in MODELS:
         return MODELS[reference]
@@ -84,7 +80,6 @@ def model_of(reference: str, texts: Mapping[str, str]) -> Model:
         if texts.get(reference) != source_of(reference):
             raise ConfigError(f"the installed package with the model {reference!r} has changed")
         found = _announced(reference).load()
-        file = _announced(reference).module
     else:
         name = reference[len(file) + 1 :]
         content = vars(_executed(texts[file], file))
@@ -98,7 +93,6 @@ def model_of(reference: str, texts: Mapping[str, str]) -> Model:
             f"{reference} is {type(found).__name__}, no Model: write {reference.split(':')[-1]} = "
             f"Model(name=..., dfun=..., state=..., ...)"
         )
-    _check(found, file)
     return found
 
 
@@ -130,47 +124,3 @@ def _line(error: BaseException, file: str) -> int:
         return error.lineno or 1
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     return (frames[-1].lineno if frames else None) or 1
-
-
-def _check(model: Model, file: str) -> None:
-    functions = [model.dfun, *(output.formula for output in model.outputs)]
-    if model.diffusion is not None:
-        functions.append(model.diffusion)
-    for function in functions:
-        _check_function(function, file)
-
-
-def _check_function(function: Callable, file: str) -> None:
-    """Raise ConfigError, naming the line, where a function is not written for every backend."""
-    if not isinstance(function, types.FunctionType):
-        raise ConfigError(f"{file}: {function!r} must be a plain function, written with def")
-    for instruction in dis.get_instructions(function):
-        said = _wrong(instruction, function)
-        if said:
-            line = instruction.positions.lineno if instruction.positions else "?"
-            raise ConfigError(f"{file}:{line}: {function.__name__}: {said}")
-    for name in function.__code__.co_names:
-        called = function.__globals__.get(name)
-        if name not in LANGUAGE and isinstance(called, types.FunctionType):
-            _check_function(called, file)
-
-
-def _wrong(instruction: dis.Instruction, function: types.FunctionType) -> str | None:
-    code, value = instruction.opname, instruction.argval
-    if code.startswith(("LOAD_ATTR", "LOAD_METHOD")):
-        return f"`.{value}`: import what you need by name, as in `from numpy import exp`"
-    if code == "BINARY_OP" and instruction.argrepr in ("**", "%", "//", "@"):
-        return f"`{instruction.argrepr}` is not understood; write products out, use exp and log"
-    if "JUMP" in code or code == "FOR_ITER":
-        return "no if, loop, and, or: use where(condition, then, otherwise)"
-    if code in ("LOAD_DEREF", "LOAD_CLOSURE", "MAKE_FUNCTION", "IMPORT_NAME"):
-        return "no inner functions and imports: declare them at the top of the file"
-    if code.startswith("LOAD_GLOBAL") and value not in LANGUAGE:
-        found = function.__globals__.get(value)
-        number = isinstance(found, int | float) and math.isfinite(found)
-        if not number and not isinstance(found, types.FunctionType):
-            return (
-                f"{value!r} is none of {', '.join(LANGUAGE)}, no function of the file and no "
-                f"number of it"
-            )
-    return None

@@ -38,7 +38,15 @@ from hpcvbi.sim import cpu, reference
 from hpcvbi.sim.arrays import Job, table_of, volumes_of
 from hpcvbi.sim.noise import normals
 
-BACKENDS: dict[str, Callable] = {"cpu": cpu.run, "reference": reference.run}
+
+def _cuda(job: Job, **options: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    # Imported when it is used: most machines have no GPU.
+    from hpcvbi.sim.cuda.backend import run
+
+    return run(job, **options)
+
+
+BACKENDS: dict[str, Callable] = {"cpu": cpu.run, "reference": reference.run, "cuda": _cuda}
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 REFINED = {1: Status.HALVED, 2: Status.QUARTERED}
 
@@ -77,15 +85,15 @@ def simulate(
     seed : of the noise; together with a draw's number it determines all of that draw's randomness.
     draws : (draw,) number of each draw, 0, 1, 2, ... if absent; blocks of one round continue the
         count.
-    backend : "cpu", or "reference" (plain NumPy, slow, obvious).
+    backend : "cpu", "cuda", or "reference" (plain NumPy, slow, obvious).
     dtype : "float32" or "float64".
     initial : state at t = 0 and ever before, (state, region); or the past (state, history, region)
         with t = 0 last, one row per dt, back to the longest delay at least, or one row for a
         constant past; or one past for each draw, (draw, state, history, region). "random" draws a
         constant past for each draw and region, uniform over the `start` ranges of the model. If
         absent, the model's initial values. Bounds that clip state variables act on the past too.
-    options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
-        the result.
+    options : of the backend; `width` (lanes) and `threads` for "cpu", `width`, `workers` and
+        `memory` for "cuda" (see `sim.cuda`). They do not change a bit of the result.
 
     Raises
     ------
