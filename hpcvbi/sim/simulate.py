@@ -35,7 +35,7 @@ from hpcvbi.core.seeds import derive_seed
 from hpcvbi.observe.measurement import Recorded
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim import cpu, reference
-from hpcvbi.sim.arrays import Job, table_of
+from hpcvbi.sim.arrays import Job, table_of, volumes_of
 from hpcvbi.sim.noise import normals
 
 
@@ -172,6 +172,11 @@ def _check_monitors(brain: Brain) -> None:
         source = sampled[monitor.of]
         if isinstance(monitor, Recorded) and not source.keep:  # type: ignore[attr-defined]
             raise ConfigError(f"monitor {monitor.name} needs the signal {monitor.of}: keep it")
+        if isinstance(monitor, Fc | Moments) and volumes_of(brain, source) < 2:
+            raise ConfigError(
+                f"monitor {monitor.name} needs two volumes of {monitor.of} at least; a duration of "
+                f"{brain.duration:g} ms gives one"
+            )
         if isinstance(monitor, Spectrum):
             monitor.length(source.period)  # type: ignore[attr-defined]
         if isinstance(monitor, Recorded) and len(monitor.ratio) != brain.connectome.n_regions:

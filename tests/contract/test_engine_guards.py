@@ -12,6 +12,7 @@ from hpcvbi import (
     Brain,
     Connectome,
     Model,
+    OrnsteinUhlenbeck,
     Param,
     Recorded,
     Sample,
@@ -23,6 +24,7 @@ from hpcvbi import (
     simulate,
 )
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.seeds import derive_seed
 from hpcvbi.sim.noise import normals
 
 N, DT, STEPS, SIGMA = 3, 0.5, 24, 0.1
@@ -188,3 +190,39 @@ def test_leaving_a_bound_that_means_divergence(backend):
         seen = run(brain_of(state, **options), np.array([[rate]]), backend)
         assert seen.status.tolist() == [status]
         assert np.isfinite(seen.signals["sample"]).all() == (status == Status.OK)
+
+
+def test_finer_steps_with_a_past_a_held_coupling_and_a_drawn_speed():
+    """The past is held over the parts of a step; the coupling is evaluated as often as before."""
+    speeds = Param("speed", 4.0, low=0.05, prior=Uniform(1.0, 8.0))
+    rates = Param("rate", 1.0, low=0.0, prior=Uniform(0.0, 100.0))
+    brain = brain_of(
+        FREE,
+        noise=OrnsteinUhlenbeck(("x",)),
+        scheme="euler",
+        space=Space((speeds, rates)),
+        coupling_step=2.0,
+        values={"sigma": 0.02, "G": 0.05},
+    )
+    theta = np.array([[4.0, 1.0], [1.0, 6.0], [8.0, 12.0], [3.0, 90.0]])
+    rng = np.random.default_rng(0)
+    longest = 8  # ms, that is sixteen steps
+    past = rng.uniform(0.9, 1.0, (1, 2 * longest + 1, N))
+    seen = run(brain, theta, "reference", initial=past)
+    expected = [Status.OK, Status.HALVED, Status.QUARTERED, Status.DIVERGED]
+    assert seen.status.tolist() == expected
+    assert np.isfinite(seen.signals["sample"][:3]).all()
+    # By hand, for the draw that was halved: delays of 8 ms are four evaluations of the coupling.
+    sigma, keep = 0.02, np.exp(-DT / 2 / 5.0)
+    z = normals(9, 1, 2 * STEPS, N, level=1)[:, 0].astype(float)
+    eta = sigma * normals(derive_seed("initial noise", 9), 1, 1, N)[0, 0].astype(float)
+    x, windows = past[0, -1], list(past[0, ::4])
+    for step in range(2 * STEPS):
+        if step % 8 == 0:
+            c = 0.05 * np.roll(windows[-1 - 4], 1)
+        x = x + DT / 2 * (c - 6.0 * x**3 + eta)
+        eta = keep * eta + sigma * np.sqrt(1.0 - keep**2) * z[step]
+        if step % 8 == 7:
+            windows.append(x)
+        if step % 2 == 1:
+            np.testing.assert_allclose(seen.signals["sample"][1, step // 2], x, atol=1e-11)
