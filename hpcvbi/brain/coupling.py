@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from numpy import cos, exp, sin, tanh
 
+from hpcvbi.brain.scalar import check_scalar
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.prior import Uniform
 from hpcvbi.core.space import Param
@@ -44,6 +45,9 @@ class Coupling:
             raise ConfigError(f"coupling {self.name}: say how many inputs `mix` returns")
         if self.mix is not None and self.channels is None:
             raise ConfigError(f"coupling {self.name}: say how many channels `mix` takes")
+        for function in (self.pre, self.post, self.mix):
+            if function is not None:
+                check_scalar(f"coupling {self.name}", function)
         leading = self._leading()
         written = self._arguments(self.mix or self.post)
         if written[: len(leading)] != leading and self.mix is None:

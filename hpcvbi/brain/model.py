@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from hpcvbi.brain.scalar import check_scalar
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.space import Param
 
@@ -118,7 +119,9 @@ class Model:
                 f"model {self.name}: dfun({', '.join(written)}) must take state, inputs and "
                 f"parameters in the declared order ({', '.join(declared)})"
             )
+        check_scalar(f"model {self.name}", self.dfun)
         if self.diffusion is not None:
+            check_scalar(f"model {self.name}", self.diffusion)
             declared = (*self.state_names, *self.param_names)
             if tuple(inspect.signature(self.diffusion).parameters) != declared:
                 raise ConfigError(
@@ -130,6 +133,7 @@ class Model:
                 f"model {self.name} sends {sorted(unknown)}: no state variables or outputs"
             )
         for output in self.outputs:
+            check_scalar(f"output {output.name} of {self.name}", output.formula)
             takes = set(inspect.signature(output.formula).parameters)
             if unknown := takes - set(self.state_names) - set(self.param_names):
                 raise ConfigError(

@@ -9,6 +9,7 @@ standard deviation of η is σ. η starts in its stationary distribution and is 
 Gillespie (1996) doi:10.1103/PhysRevE.54.2084.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -91,16 +92,20 @@ class OrnsteinUhlenbeck:
 
     def keep(self, values: dict[str, np.ndarray], dt: float) -> np.ndarray:
         """Return ρ, the factor by which η decays in one step."""
-        return np.exp(-dt / values[self.tau.name])
+        return _exp(-dt / values[self.tau.name])
 
     def kicks(self, values: dict[str, np.ndarray], dt: float) -> list[np.ndarray]:
         """Standard deviation of the increment of η per step on each variable in `on`."""
         # 1 − ρ² without cancellation
-        share = np.sqrt(-np.expm1(-2.0 * dt / values[self.tau.name]))
+        share = np.sqrt(-_expm1(-2.0 * dt / values[self.tau.name]))
         return [sigma * share for sigma in self.spread(values)]
 
 
 Noise = WhiteNoise | OrnsteinUhlenbeck
+
+# NumPy's own exp and expm1 differ in their last bit between processors.
+_exp = np.vectorize(math.exp, otypes=[float])
+_expm1 = np.vectorize(math.expm1, otypes=[float])
 
 
 def _check(on: tuple[str, ...]) -> None:

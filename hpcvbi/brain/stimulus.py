@@ -34,6 +34,11 @@ class Pulse:
     start: float
     width: float
 
+    def __post_init__(self) -> None:
+        _check_finite("pulse", start=self.start, width=self.width)
+        if not self.width > 0:
+            raise ConfigError(f"pulse: width must be positive [ms], got {self.width:g}")
+
     def sample(self, time: np.ndarray) -> np.ndarray:
         """Return the value at each increasing `time` [ms]."""
         return _between(time, self.start, self.start + self.width)
@@ -49,6 +54,7 @@ class Train:
     count: int
 
     def __post_init__(self) -> None:
+        _check_finite("train", start=self.start, period=self.period)
         if not 0 < self.width <= self.period or self.count < 1:
             raise ConfigError(
                 f"train: width {self.width:g} ms must be positive and not exceed the period "
@@ -71,6 +77,11 @@ class Sine:
     start: float = 0.0
     stop: float = np.inf
 
+    def __post_init__(self) -> None:
+        _check_finite("sine", frequency=self.frequency, phase=self.phase, start=self.start)
+        if not self.start < self.stop:
+            raise ConfigError(f"sine: start {self.start:g} ms must lie before stop {self.stop:g}")
+
     def sample(self, time: np.ndarray) -> np.ndarray:
         """Return the value at each increasing `time` [ms]."""
         turn = 2.0 * np.pi * self.frequency * 1e-3 * (time - self.start) + self.phase
@@ -85,6 +96,7 @@ class Ramp:
     stop: float
 
     def __post_init__(self) -> None:
+        _check_finite("ramp", start=self.start, stop=self.stop)
         if not self.start < self.stop:
             raise ConfigError(f"ramp: start {self.start:g} ms must lie before stop {self.stop:g}")
 
@@ -102,6 +114,7 @@ class FrozenNoise:
     start: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_finite("frozen noise", hold=self.hold, start=self.start)
         if not self.hold > 0:
             raise ConfigError(f"frozen noise: hold must be positive [ms], got {self.hold:g}")
 
@@ -155,6 +168,12 @@ class Stimulus:
 
 # Steps of dt accumulate rounding errors; a pulse that starts on a step should start there.
 _ROUNDING = 1e-9
+
+
+def _check_finite(waveform: str, **values: float) -> None:
+    for name, value in values.items():
+        if not np.isfinite(value):
+            raise ConfigError(f"{waveform}: {name} {value:g} must be a finite number")
 
 
 def _between(time: np.ndarray, start: float, stop: float) -> np.ndarray:

@@ -76,7 +76,8 @@ def check_reach(brain: "Brain") -> None:
             continue
         low, high = _reach(brain, p.name, p.default)
         for label, values in brain.maps[p.name].items():
-            ends = np.stack(_reach(brain, f"{p.name}_{label}", 0.0)) * np.asarray(values, float)
+            slopes = [np.ravel(end) for end in _reach(brain, f"{p.name}_{label}", 0.0)]
+            ends = np.stack(slopes) * np.asarray(values, float)
             low, high = low + ends.min(axis=0), high + ends.max(axis=0)
         low, high = np.broadcast_arrays(low, high)
         if (low < p.low).any() or (high > p.high).any():

@@ -2,6 +2,7 @@
 
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    trial      a single simulation, without inference
     record     what is written about a person, as named data with units
 
 Nothing finished is ever lost or done twice: what the store holds is not simulated, learned or
@@ -12,5 +13,17 @@ from hpcvbi.campaign.chain import Subject, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.plan import Plan, plan, rounds_of
+from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
 
-__all__ = ["Outcome", "Plan", "Progress", "Subject", "conduct", "plan", "rounds_of", "subjects_of"]
+__all__ = [
+    "Outcome",
+    "Plan",
+    "Progress",
+    "Subject",
+    "TrialOutcome",
+    "conduct",
+    "plan",
+    "rounds_of",
+    "simulate_trial",
+    "subjects_of",
+]

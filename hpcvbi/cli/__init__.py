@@ -1,4 +1,6 @@
-"""The command line: `hpcvbi plan | run | status | report STUDY`. No logic lives here."""
+"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi simulate FILE`,
+`hpcvbi doctor`. No logic lives here.
+"""
 
 import sys
 from pathlib import Path
@@ -17,6 +19,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (YAML).")]
+
+
+@app.command()
+def simulate(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="What to simulate (YAML).")
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a file that can be simulated as it is.")
+    ] = False,
+) -> None:
+    """Simulate one brain, for one or a few draws: signals to NetCDF or Zarr, and a picture.
+
+    To begin: hpcvbi simulate --example > simulate.yaml, then hpcvbi simulate simulate.yaml.
+    """
+    from hpcvbi.config import EXAMPLE, load_trial
+
+    if example:
+        print(EXAMPLE.read_text(encoding="utf-8"), end="")
+        return
+    if file is None:
+        raise typer.BadParameter("name a FILE; `hpcvbi simulate --example` prints one")
+    from hpcvbi import campaign
+    from hpcvbi.cli import show
+
+    show.trial(Console(), campaign.simulate_trial(load_trial(file)))
 
 
 @app.command()
@@ -75,6 +103,18 @@ def report(study: StudyFile) -> None:
     written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Find out, by running it, whether the engine works on this machine, GPU included."""
+    from hpcvbi.cli import show
+    from hpcvbi.sim.doctor import diagnose
+
+    findings = diagnose()
+    show.health(Console(), findings)
+    if any(finding.verdict == "problem" for finding in findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from hpcvbi.campaign import Outcome, Plan
+from hpcvbi.campaign import Outcome, Plan, TrialOutcome
 from hpcvbi.config import Study
+from hpcvbi.core.block import Status
 from hpcvbi.report import findings, judged, table
+from hpcvbi.sim import doctor
 from hpcvbi.store import Progress
 
 
@@ -70,3 +73,40 @@ def results(console: Console, folder: Path) -> None:
             if finding.loud:
                 words = f"WARNING {finding.person}: {finding.text}"
                 console.print(words, style="bold red", markup=False, soft_wrap=True)
+
+
+def trial(console: Console, outcome: TrialOutcome) -> None:
+    """Show what was simulated, and where it lies."""
+    draws = sum(outcome.statuses.values())
+    console.print(
+        f"{draws} draws of {outcome.regions} regions in {outcome.seconds:.1f} s: "
+        f"{outcome.node_steps / 1e6:.1f} million region updates, "
+        f"{outcome.node_steps / outcome.seconds / 1e6:.1f} million per second "
+        f"(compiling included, where the kernel was not there yet)",
+        soft_wrap=True,
+    )
+    for status, count in outcome.statuses.items():
+        if status != Status.OK:
+            words = f"{count} of {draws} draws: {_BECAME[status]}"
+            console.print(words, style="bold red" if status == Status.DIVERGED else "")
+    written = "replaced" if outcome.replaced else "wrote"
+    console.print(f"{written} {outcome.output}", soft_wrap=True)
+    if outcome.picture is not None:
+        console.print(f"picture: {outcome.picture}", soft_wrap=True)
+
+
+def health(console: Console, found: list[doctor.Finding]) -> None:
+    """Show what the doctor found."""
+    rows = Table("", "", "", box=None, show_header=False)
+    styles = {"ok": "green", "note": "yellow", "problem": "bold red"}
+    for finding in found:
+        verdict = Text(finding.verdict.upper(), style=styles[finding.verdict])
+        rows.add_row(verdict, finding.subject, Text(finding.text))
+    console.print(rows)
+
+
+_BECAME = {
+    Status.DIVERGED: "diverged; their values hold NaN or infinity (a smaller dt, or refine: 2?)",
+    Status.HALVED: "simulated with dt/2, because they diverged with dt",
+    Status.QUARTERED: "simulated with dt/4, because they diverged with dt",
+}

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Person:
     tr_s : time between volumes [s].
     homotopic : (pair, 2), left and right region of each homotopic pair, 0-based, or None.
     terms : under which terms the data may be used; "" if the source does not say.
+    maps : regional annotations such as myelin, by name, each (region,) and finite.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Person:
     tr_s: float
     homotopic: np.ndarray | None = None
     terms: str = ""
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -44,6 +47,12 @@ class Person:
             pairs = np.array(self.homotopic, dtype=np.int64)
             pairs.setflags(write=False)
             object.__setattr__(self, "homotopic", pairs)
+        for name, values in self.maps.items():
+            if np.shape(values) != (self.connectome.n_regions,) or not np.isfinite(values).all():
+                raise DataError(
+                    f"person {self.id}: map {name} must be {self.connectome.n_regions} finite "
+                    f"numbers, one per region"
+                )
 
     def _checked(self, bold: np.ndarray) -> np.ndarray:
         labels = self.connectome.labels
@@ -82,6 +91,8 @@ class Person:
         for array in arrays:
             digest.update(repr(None if array is None else array.shape).encode())
             digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+        for name in sorted(self.maps):
+            digest.update(repr(name).encode() + np.asarray(self.maps[name], float).tobytes())
         return digest.hexdigest()
 
 

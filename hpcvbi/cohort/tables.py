@@ -4,15 +4,20 @@
     <folder>/<person>/lengths.*     (to, from) tract lengths [mm]
     <folder>/<person>/bold.*        (time, region) recording; may be absent
     <folder>/<person>/labels.txt    one region name per line; may be absent, or lie in <folder>
+    <folder>/<person>/maps.csv      regional maps (see `cohort.maps`); may be absent, or lie in
+                                    <folder>: a map in both places is the person's own
 
 `*` is csv (commas), tsv (tabs), txt (blanks) or npy; numbers only, no header row.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hpcvbi.brain.connectome import Connectome
+from hpcvbi.cohort.maps import read_maps
 from hpcvbi.cohort.matrix import READERS, read_matrix, read_text
 from hpcvbi.cohort.person import Person, check_id, chosen
 from hpcvbi.core.errors import DataError
@@ -52,20 +57,67 @@ def read(
     return tuple(_read_person(root, person, tr, labels, homotopic) for person in asked)
 
 
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A connectome, and the regional maps that lie beside it, by name."""
+
+    connectome: Connectome
+    maps: Mapping[str, np.ndarray]
+
+
+def read_network(folder: Path) -> Network:
+    """Return the connectome in a folder with the tables of one person, and its maps."""
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}")
+    return _read_network(folder.parent, folder, None)
+
+
+def read_files(
+    weights: Path, *, lengths: Path | None, labels: Path | None, maps: Path | None
+) -> Network:
+    """Return the connectome in single files; without `lengths` they are 0."""
+    for path in (weights, lengths):
+        if path is not None and path.suffix not in READERS:
+            raise DataError(f"{path} must end in {', '.join(READERS)}")
+    strengths = read_matrix(weights)
+    names = (
+        _unnamed(len(strengths))
+        if labels is None
+        else _names_in(labels, len(strengths), str(weights))
+    )
+    distances = np.zeros_like(strengths) if lengths is None else read_matrix(lengths)
+    try:
+        connectome = Connectome(strengths, distances, names)
+    except DataError as error:
+        raise DataError(f"{weights}: {error}") from error
+    return Network(connectome, {} if maps is None else read_maps(maps, names))
+
+
+def _read_network(root: Path, folder: Path, labels: str | None) -> Network:
+    weights, lengths = (read_matrix(_required(folder, stem)) for stem in ("weights", "lengths"))
+    names = _labels(root, folder, labels, len(weights))
+    maps = [read_maps(p, names) for p in (root / "maps.csv", folder / "maps.csv") if p.is_file()]
+    try:
+        connectome = Connectome(weights, lengths, names)
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from error
+    return Network(connectome, {name: v for table in maps for name, v in table.items()})
+
+
 def _read_person(
     root: Path, person: str, tr: float, labels: str | None, homotopic: str | None
 ) -> Person:
     folder = root / person
-    weights, lengths = (read_matrix(_required(folder, stem)) for stem in ("weights", "lengths"))
+    network = _read_network(root, folder, labels)
     bold = _find(folder, "bold")
-    names = _labels(root, folder, labels, len(weights))
     try:
         return Person(
             id=person,
-            connectome=Connectome(weights, lengths, names),
+            connectome=network.connectome,
             bold=None if bold is None else read_matrix(bold),
             tr_s=tr,
-            homotopic=None if homotopic is None else _alternating(len(names)),
+            homotopic=None if homotopic is None else _alternating(network.connectome.n_regions),
+            maps=network.maps,
         )
     except DataError as error:
         raise DataError(f"{folder}: {error}") from error
@@ -91,10 +143,22 @@ def _labels(root: Path, folder: Path, named: str | None, n_regions: int) -> tupl
     if path is None:
         if named:
             raise DataError(f"there is no file {candidates[0]} with the region names")
-        return tuple(f"region_{i:03d}" for i in range(n_regions))
-    names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+        return _unnamed(n_regions)
+    return _names_in(path, n_regions, f"{folder}/weights")
+
+
+def _unnamed(n_regions: int) -> tuple[str, ...]:
+    return tuple(f"region_{i:03d}" for i in range(n_regions))
+
+
+def _names_in(path: Path, n_regions: int, weights: str) -> tuple[str, ...]:
+    try:
+        lines = read_text(path).splitlines()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    names = tuple(line.strip() for line in lines if line.strip())
     if len(names) != n_regions:
-        raise DataError(f"{path} names {len(names)} regions; {folder}/weights has {n_regions}")
+        raise DataError(f"{path} names {len(names)} regions; {weights} has {n_regions}")
     return names
 
 

@@ -1,7 +1,8 @@
 """study.yaml to Study, and Study to brains. One rule: an error names file, line and key.
 
 `load` reads a file, `cohort_of` its people, `check` refuses what cannot run; `brain_of` and
-`context_of` give what a worker needs for one person.
+`context_of` give what a worker needs for one person. `load_trial` and `prepare` do the same for the
+file of a single simulation.
 """
 
 from hpcvbi.config.brains import (
@@ -12,11 +13,16 @@ from hpcvbi.config.brains import (
     context_of,
     reliability_of,
 )
-from hpcvbi.config.load import load
+from hpcvbi.config.load import load, load_trial
+from hpcvbi.config.prepare import Prepared, prepare
 from hpcvbi.config.study import Study, identity
+from hpcvbi.config.trial import EXAMPLE, Trial
 
 __all__ = [
+    "EXAMPLE",
+    "Prepared",
     "Study",
+    "Trial",
     "brain_of",
     "check",
     "cohort_of",
@@ -24,5 +30,7 @@ __all__ = [
     "context_of",
     "identity",
     "load",
+    "load_trial",
+    "prepare",
     "reliability_of",
 ]

@@ -7,24 +7,28 @@ is declared step by step, each step in the name of the key that it comes from.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.connectome import Connectome
-from hpcvbi.brain.coupling import COUPLINGS
-from hpcvbi.brain.noise import WhiteNoise
 from hpcvbi.cohort import COHORTS, Person
-from hpcvbi.config.source import Key
+from hpcvbi.config.declare import (
+    Declaration,
+    bare_brain,
+    declarations,
+    maps_of,
+    space_of,
+    stimuli_of,
+    treated,
+    values_of,
+)
 from hpcvbi.config.study import Study
 from hpcvbi.core.errors import ConfigError, DataError, HpcvbiError
-from hpcvbi.core.space import Param, Space
 from hpcvbi.features import Context
 from hpcvbi.features import check as check_features
 from hpcvbi.features.noise_floor import noise_ratio, noise_share
 from hpcvbi.features.preprocess import bandpass_gain
-from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import HEMODYNAMICS, Bold
 from hpcvbi.observe.measurement import Recorded
 
@@ -41,12 +45,7 @@ def cohort_of(study: Study, people: Sequence[str] | None = None) -> tuple[Person
 def connectome_of(study: Study, person: Person) -> Connectome:
     """Return the person's connectome as it is simulated."""
     with study.at("connectome"), _about(person):
-        connectome = person.connectome
-        if study.connectome.symmetrise:
-            connectome = connectome.symmetrised()
-        if not study.connectome.self_connections:
-            connectome = connectome.without_self_connections()
-        return connectome.normalised(study.connectome.normalise)
+        return treated(person.connectome, study.connectome)
 
 
 def brain_of(study: Study, person: Person) -> Brain:
@@ -55,26 +54,14 @@ def brain_of(study: Study, person: Person) -> Brain:
     Its space holds the inferred parameters in the order in which the brain declares them, whatever
     their order in the study file.
     """
-    model = MODELS[study.model.name]
-    step = min(model.time_constant, 1.0)
-    connectome = connectome_of(study, person)
-    with study.at("coupling", "kind"):
-        brain = Brain(
-            connectome,
-            model,
-            COUPLINGS[study.coupling.kind],
-            noise=None,
-            dt=step,
-            duration=step,
-            monitors=(),
-            speed=study.coupling.speed,
-            scheme=study.simulation.scheme,
-            rounding=study.coupling.rounding,
-        )
+    brain = bare_brain(study, connectome_of(study, person))
     for key, changes in _declarations(study, person):
         with study.at(*key), _about(person):
             brain = replace(brain, **changes)
-    return replace(brain, space=_space(study, brain))
+    if Recorded.noise_scale.name in study.parameters and study.measurement_noise is None:
+        with study.at("parameters", Recorded.noise_scale.name):
+            raise ConfigError("needs the section `measurement_noise: {}`")
+    return replace(brain, space=space_of(study, brain, study.parameters, ("parameters",)))
 
 
 def reliability_of(study: Study, person: Person) -> np.ndarray:
@@ -140,13 +127,9 @@ def _check_labels(study: Study, people: Sequence[Person]) -> None:
                 )
 
 
-def _declarations(study: Study, person: Person) -> Iterator[tuple[tuple[Key, ...], dict[str, Any]]]:
+def _declarations(study: Study, person: Person) -> Iterator[Declaration]:
     """Keys of the study file, and what each of them changes in the brain."""
-    if study.noise is not None:
-        yield ("noise", "on"), {"noise": WhiteNoise(study.noise.on)}
-    dt = study.simulation.dt
-    yield ("simulation", "dt"), {"dt": dt, "duration": dt}
-    yield ("simulation", "burn_in"), {"burn_in": study.simulation.burn_in}
+    yield from declarations(study, study.simulation, study.simulation.burn_in)
     with study.at("cohort"), _about(person):
         volumes = len(_recording(person))
     bold = Bold(study.bold.of, person.tr_ms, study.bold.step, HEMODYNAMICS[study.bold.constants])
@@ -154,25 +137,10 @@ def _declarations(study: Study, person: Person) -> Iterator[tuple[tuple[Key, ...
     if study.measurement_noise is not None:
         ratio = noise_ratio(1.0 - reliability_of(study, person))
         yield ("measurement_noise",), {"monitors": (bold, Recorded(ratio, of=bold.name))}
-    values: dict[str, float | np.ndarray] = {}
-    for name, value in study.model.values.items():
-        values[name] = np.array(value) if isinstance(value, tuple) else value
-        yield ("model", "values", name), {"values": dict(values)}
-
-
-def _space(study: Study, brain: Brain) -> Space:
-    """Inferred parameters of the brain in the order of `brain.params`, each checked in its key."""
-    drawn: dict[str, Param] = {}
-    known = {p.name: p for p in brain.params}
-    for name, spec in study.parameters.items():
-        with study.at("parameters", name):
-            if name == Recorded.noise_scale.name and name not in known:
-                raise ConfigError("needs the section `measurement_noise: {}`")
-            # an unknown name is the brain's to refuse: it knows which one is near
-            param = known.get(name, Param(name, 0.0)).with_prior(spec.build())
-            replace(brain, space=Space((param,)))
-            drawn[name] = param
-    return Space(tuple(drawn[name] for name in known if name in drawn))
+    with _about(person):
+        yield from maps_of(study, person.maps)
+    yield from stimuli_of(study, person.connectome.labels)
+    yield from values_of(study)
 
 
 def _recording(person: Person) -> np.ndarray:

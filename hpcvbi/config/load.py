@@ -1,14 +1,21 @@
-"""From a study file to a Study."""
+"""From a file to a Study or a Trial."""
 
 from pathlib import Path
+from typing import TypeVar
 
+from hpcvbi.config.document import Document
 from hpcvbi.config.study import Study
+
+# from hpcvbi.config.trial import Trial
+from hpcvbi.config.trial import Trial
 from hpcvbi.config.yaml_lines import LARGEST, parse
 from hpcvbi.core.errors import ConfigError
 
+Kind = TypeVar("Kind", bound=Document)
+
 
 def load(path: str | Path) -> Study:
-    """Read a study file.
+    """Read a study file, and the files that it names.
 
     Raises
     ------
@@ -16,10 +23,27 @@ def load(path: str | Path) -> Study:
         Not readable, no plain YAML, or no valid study; one line `FILE:LINE: key.path: what is
         wrong` for everything found.
     """
+    return _load(path, Study)
+
+
+def load_trial(path: str | Path) -> Trial:
+    """Read the file of a trial, and the files that it names; ConfigError as `load` raises it."""
+    return _load(path, Trial)
+
+
+def _load(path: str | Path, kind: type[Kind]) -> Kind:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(LARGEST + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read the study file {path}: {error.strerror}") from None
+        what = "study file" if kind is Study else "file"
+        raise ConfigError(f"cannot read the {what} {path}: {error.strerror}") from None
     data, source = parse(raw, str(path))
-    return Study.parsed(data, source)
+    if kind is Study and "monitors" in data and "cohort" not in data:
+        raise source.at_line(1, f"no study but a trial: hpcvbi simulate {path}")
+    if kind is Trial and "cohort" in data:
+        raise source.at_line(1, f"no trial but a study: hpcvbi run {path}")
+    document = kind.parsed(data, source)
+    document._written = raw.decode("utf-8-sig")
+    document.read_texts(Path(path).parent)
+    return document

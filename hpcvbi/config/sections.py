@@ -3,73 +3,29 @@
 An unknown key is an error. Times are milliseconds except where the unit says otherwise.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field
 
-from hpcvbi.brain.coupling import COUPLINGS
 from hpcvbi.cohort import check_id
-from hpcvbi.core.errors import HpcvbiError
-from hpcvbi.core.prior import PRIORS, Prior
+from hpcvbi.config.network import Integration
+from hpcvbi.config.section import (
+    Count,
+    NotNegative,
+    Positive,
+    Section,
+    distinct,
+    one_of,
+    passes,
+    wrong,
+)
 from hpcvbi.features import FEATURES
-from hpcvbi.models import MODELS
 from hpcvbi.observe.bold import HEMODYNAMICS
 
-
-def _wrong(what: str) -> PydanticCustomError:
-    return PydanticCustomError("hpcvbi", "{what}", {"what": what})
-
-
-def _one_of(family: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in family:
-            near = get_close_matches(name, family, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise _wrong(f"there is no {name!r}; {hint}Known: {', '.join(family)}")
-        return name
-
-    return AfterValidator(check)
-
-
-def _person_id(person: str) -> str:
-    try:
-        check_id(person)
-    except HpcvbiError as error:
-        raise _wrong(str(error)) from None
-    return person
-
-
-def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `names`, unless one stands there twice."""
-    if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise _wrong(f"named twice: {', '.join(twice)}")
-    return names
-
-
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
-Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(distinct)]
-PersonId = Annotated[str, AfterValidator(_person_id)]
+PersonId = Annotated[str, passes(check_id)]
 Several = Annotated[tuple[PersonId, ...], Field(min_length=1), AfterValidator(distinct)]
 Setting = bool | int | float | str | None
 People = Literal["all"] | Several
-
-
-class Section(BaseModel):
-    """A part of the study file."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        # a file's key may be `model_...` without meaning anything of pydantic's
-        protected_namespaces=(),
-    )
 
 
 class NeurolibHcp(Section):
@@ -96,42 +52,6 @@ class Tables(Section):
     """Names of their folders in quotes, or all."""
 
 
-class ConnectomeSection(Section):
-    """What is done to every person's connectome before it is simulated."""
-
-    symmetrise: bool = True
-    """Take the mean of both directions."""
-    self_connections: bool = False
-    """Keep the diagonal."""
-    normalise: Literal["spectral_radius", "max", "none"] = "spectral_radius"
-    """What the weights are divided by."""
-
-
-class ModelSection(Section):
-    """The neural mass model on every region."""
-
-    name: Annotated[str, _one_of(MODELS)]
-    values: dict[str, float | tuple[float, ...]] = {}
-    """Parameters that are not inferred, by name: a number, or one number per region."""
-
-
-class CouplingSection(Section):
-    """How regions act on each other."""
-
-    kind: Annotated[str, _one_of(COUPLINGS)] = "linear"
-    speed: Annotated[float, Field(ge=0.05, le=1000.0)] | None = None
-    """Conduction speed [mm/ms]; null for no delays."""
-    rounding: Literal["floor", "round"] = "floor"
-    """How a delay becomes a whole number of steps."""
-
-
-class NoiseSection(Section):
-    """White noise in the neural equations; its strength is the parameter `sigma`."""
-
-    on: Names
-    """State variables that receive it."""
-
-
 class MeasurementNoise(Section):
     """White noise added to simulated BOLD: in each region as much as its recording shows, times the
     parameter `noise_scale`.
@@ -141,52 +61,34 @@ class MeasurementNoise(Section):
     """What a recording holds beyond this frequency [Hz] is taken as noise."""
 
 
-class Parameter(Section):
-    """A parameter to be inferred: its prior."""
-
-    prior: Annotated[str, _one_of(PRIORS)]
-    low: float
-    """In the unit of the parameter."""
-    high: float
-    """In the unit of the parameter."""
-
-    def build(self) -> Prior:
-        """Return the prior distribution; ConfigError where low and high make none."""
-        return PRIORS[self.prior](self.low, self.high)
-
-
-class Simulation(Section):
+class Simulation(Integration):
     """How the equations are integrated; the duration is the recording's own."""
 
-    dt: Positive = 1.0
-    """Integration step [ms]."""
-    burn_in: Annotated[float, Field(ge=0)] = 60_000.0
+    burn_in: NotNegative = 60_000.0
     """Simulated and discarded before the recording starts [ms]."""
-    scheme: Literal["euler", "heun"] = "euler"
-    dtype: Literal["float32", "float64"] = "float32"
 
 
 class BoldSection(Section):
     """The haemodynamic model; the repetition time is the recording's own."""
 
     of: str
-    """State variable that drives the blood flow."""
+    """State variable or output that drives the blood flow."""
     step: Positive = 10.0
     """Integration step of the haemodynamic equations [ms]."""
-    constants: Annotated[str, _one_of(HEMODYNAMICS)] = "friston2003"
+    constants: Annotated[str, one_of(HEMODYNAMICS)] = "friston2003"
 
 
 class FeaturesSection(Section):
     """The numbers that recording and simulation are compared by."""
 
-    names: Annotated[tuple[Annotated[str, _one_of(FEATURES)], ...], Field(min_length=1)]
+    names: Annotated[tuple[Annotated[str, one_of(FEATURES)], ...], Field(min_length=1)]
     band: tuple[float, float] | None = None
     """Edges of a band-pass on both sides [Hz]; null for none."""
 
 
 def _no_costs(settings: dict[str, Setting]) -> dict[str, Setting]:
     if both := [name for name in ("rounds", "draws") if name in settings]:
-        raise _wrong(f"{' and '.join(both)}: write it beside `settings`, not inside")
+        raise wrong(f"{' and '.join(both)}: write it beside `settings`, not inside")
     return settings
 
 
@@ -197,7 +99,7 @@ class Inference(Section):
     rounds: Count = 2
     draws: Count = 256
     """Simulated draws per round and person."""
-    settings: Annotated[dict[str, Setting], AfterValidator(_no_costs)] = {}
+    settings: Annotated[dict[str, Setting], AfterValidator(_no_costs)] = Field(default_factory=dict)
     """Of the algorithm, by name; what is absent keeps its default."""
 
     def as_settings(self) -> dict[str, Setting]:
@@ -210,7 +112,7 @@ class Grid(Section):
 
     over: str
     """The parameter, over the whole of its prior."""
-    at: dict[str, float] = {}
+    at: dict[str, float] = Field(default_factory=dict)
     """Values of other inferred parameters; those not named stay at the median of their prior."""
     points: Annotated[int, Field(ge=2, le=10_000)] = 12
     draws: Count = 4

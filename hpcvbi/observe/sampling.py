@@ -1,5 +1,6 @@
 """Monitors that show a state variable or an output of the model itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,3 +40,10 @@ class Average:
         """Raise ConfigError where the monitor does not fit the model or the step."""
         check_of(self.name, self.of, observables)
         check_period(self.name, self.period, dt, duration)
+
+
+def samples(observables: Iterable[str], period: float) -> tuple[Sample, ...]:
+    """One `Sample` of each observable, named after it: with `model.state_names` and `dt`, every
+    step of every state variable.
+    """
+    return tuple(Sample(name, period, name=name) for name in observables)

@@ -123,8 +123,9 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
     """Arguments of the kernel after the number of passes, in order, for the draws in `lanes`."""
     brain, dtype, width = job.brain, job.dtype, kernel.width
     n = brain.connectome.n_regions
-    history = job.history[lanes if len(job.history) > 1 else np.zeros(width, int)]
-    state = np.concatenate([history[:, :, -1], etas(job, lanes)], axis=1)
+    history = job.history[lanes] if len(job.history) > 1 else job.history
+    present = np.broadcast_to(history[:, :, -1], (width, *history.shape[1::2]))
+    state = np.concatenate([present, etas(job, lanes)], axis=1)
     waves, columns = _waveforms(brain, passes(job, kernel) * max(SPAN, brain.hold))
     weights = [np.asarray(s.regions, float) for s in brain.stimuli]
 

@@ -41,7 +41,8 @@ ARITHMETIC = {
 
 def bind(function: Callable) -> Callable:
     """Compile a declared scalar function for lanes, and the Python functions that it calls."""
-    names = dict(function.__globals__)
+    # cached machine code imports the module of every function in it; a model's may have moved
+    names = {**function.__globals__, "__name__": __name__}
     for name in function.__code__.co_names:
         if name in ARITHMETIC:
             names[name] = ARITHMETIC[name]

@@ -5,8 +5,20 @@
 >>> pair = Connectome(np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2)), ("left", "right"))
 >>> brain = Brain(pair, MODELS["reduced_wong_wang"], LINEAR, WhiteNoise(("S",)), dt=1.0,
 ...               duration=1000.0, monitors=(Average("S", 100.0),), values={"G": 0.1})
->>> simulate(brain, np.zeros((3, 0)), seed=1).signals["average"].shape
-(3, 10, 2)
+>>> simulate(brain, seed=1).signals["average"].shape
+(1, 10, 2)
+
+Several draws of G, every step of every state variable, in float64, from a given past:
+
+>>> from dataclasses import replace
+>>> from hpcvbi import Space, Uniform, samples
+>>> strength = LINEAR.params[0].with_prior(Uniform(0.0, 1.0))
+>>> brain = replace(brain, space=Space((strength,)), values={}, duration=10.0,
+...                 monitors=samples(brain.model.state_names, 1.0))
+>>> seen = simulate(brain, np.array([[0.1], [0.2], [0.3]]), seed=1, dtype="float64",
+...                 initial=np.full((1, 2), 0.4))
+>>> seen.signals["S"].shape, seen.status.tolist()
+((3, 10, 2), [1, 1, 1])
 """
 
 from collections.abc import Callable
@@ -23,10 +35,18 @@ from hpcvbi.core.seeds import derive_seed
 from hpcvbi.observe.measurement import Recorded
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim import cpu, reference
-from hpcvbi.sim.arrays import Job, table_of
+from hpcvbi.sim.arrays import Job, table_of, volumes_of
 from hpcvbi.sim.noise import normals
 
-BACKENDS: dict[str, Callable] = {"cpu": cpu.run, "reference": reference.run}
+
+def _cuda(job: Job, **options: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    # Imported when it is used: most machines have no GPU.
+    from hpcvbi.sim.cuda.backend import run
+
+    return run(job, **options)
+
+
+BACKENDS: dict[str, Callable] = {"cpu": cpu.run, "reference": reference.run, "cuda": _cuda}
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 REFINED = {1: Status.HALVED, 2: Status.QUARTERED}
 
@@ -65,15 +85,15 @@ def simulate(
     seed : of the noise; together with a draw's number it determines all of that draw's randomness.
     draws : (draw,) number of each draw, 0, 1, 2, ... if absent; blocks of one round continue the
         count.
-    backend : "cpu", or "reference" (plain NumPy, slow, obvious).
+    backend : "cpu", "cuda", or "reference" (plain NumPy, slow, obvious).
     dtype : "float32" or "float64".
     initial : state at t = 0 and ever before, (state, region); or the past (state, history, region)
         with t = 0 last, one row per dt, back to the longest delay at least, or one row for a
         constant past; or one past for each draw, (draw, state, history, region). "random" draws a
         constant past for each draw and region, uniform over the `start` ranges of the model. If
-        absent, the model's initial values.
-    options : of the backend; `width` (lanes) and `threads` for "cpu". They do not change a bit of
-        the result.
+        absent, the model's initial values. Bounds that clip state variables act on the past too.
+    options : of the backend; `width` (lanes) and `threads` for "cpu", `width`, `workers` and
+        `memory` for "cuda" (see `sim.cuda`). They do not change a bit of the result.
 
     Raises
     ------
@@ -152,6 +172,11 @@ def _check_monitors(brain: Brain) -> None:
         source = sampled[monitor.of]
         if isinstance(monitor, Recorded) and not source.keep:  # type: ignore[attr-defined]
             raise ConfigError(f"monitor {monitor.name} needs the signal {monitor.of}: keep it")
+        if isinstance(monitor, Fc | Moments) and volumes_of(brain, source) < 2:
+            raise ConfigError(
+                f"monitor {monitor.name} needs two volumes of {monitor.of} at least; a duration of "
+                f"{brain.duration:g} ms gives one"
+            )
         if isinstance(monitor, Spectrum):
             monitor.length(source.period)  # type: ignore[attr-defined]
         if isinstance(monitor, Recorded) and len(monitor.ratio) != brain.connectome.n_regions:
@@ -205,6 +230,9 @@ def _history(
             f"initial must have shape ({n_state}, {n}), ({n_state}, history, {n}) or "
             f"({len(theta)}, {n_state}, history, {n}), got {np.shape(initial)}"
         )
+    low = np.array([[[s.low if s.outside == "clip" else -np.inf]] for s in brain.model.state])
+    high = np.array([[[s.high if s.outside == "clip" else np.inf]] for s in brain.model.state])
+    start = np.clip(start, low, high)
     if start.shape[2] == 1:
         return np.broadcast_to(start, (len(start), n_state, longest + 1, n))
     if start.shape[2] <= longest:

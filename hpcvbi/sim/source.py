@@ -22,10 +22,23 @@ class Writer:
     def head(self) -> None:
         """Signature, key words and everything that does not change over time."""
         k = self.kernel
-        self.add(HEAD.format(width=k.width, watched=", ".join(self.watch.arguments())), 0)
+        watched = ", ".join(self.watch.arguments())
+        self.add(HEAD.format(width=k.width, level=k.level, watched=watched), 0)
         for n, name in enumerate(k.lane_params):
             self.add(f"p_{name} = load(P, {n} * W, W)", 4)
         self.watch.head(4)
+
+    def present(self, spaces: int) -> None:
+        """Write the channels at t = 0 with the arithmetic of lanes: every shape reads the same."""
+        k = self.kernel
+        if k.coupling.pre is None and set(k.sent) <= set(k.model.state_names):
+            return
+        last = "" if k.shape == "dense" else f" * (ring + {k.span - 1}) + ring - 1"
+        self.add("for i in each(nodes):", spaces)
+        self.load_node(spaces + 4)
+        for c, name in enumerate(self.step.channels(spaces + 4)):
+            self.add(f"store(H, (({c} * nodes + i){last}) * W, {name})", spaces + 4)
+        self.add("barrier()", spaces)
 
     def noise(self, at: str, spaces: int) -> None:
         """Normals of one node for four steps, into Z at `at` or, if that is empty, in registers."""
@@ -219,6 +232,7 @@ def source(kernel: Kernel) -> str:
     """Return the Python source of the kernel, a function named `run`."""
     writer = Writer(kernel)
     writer.head()
+    writer.present(4)
     if kernel.shape == "blocked":
         writer.blocked()
     elif kernel.shape == "held":

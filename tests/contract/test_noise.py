@@ -156,3 +156,53 @@ def test_draws_and_seeds_are_uncorrelated():
     sets = [normals(seed, draw, 4000, 8, 1).ravel() for seed in (1, 2) for draw in (0, 1, 2**32)]
     between = np.corrcoef(sets)[np.triu_indices(len(sets), 1)]
     assert np.abs(between).max() < 4.5 / np.sqrt(sets[0].size)
+
+
+@pytest.mark.parametrize("areas", [False, True])
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_refined_path_is_the_same_path(level, areas):
+    variables = 4 if areas else 2
+    coarse, fine = (
+        normals(8, 3, steps, 5, variables, level=at, areas=areas).astype(float)
+        for at, steps in ((level - 1, 403), (level, 806))
+    )
+    first, second = fine[::2], fine[1::2]
+    np.testing.assert_allclose(
+        (first[:, :2] + second[:, :2]) / np.sqrt(2.0), coarse[:, :2], rtol=0, atol=1e-6
+    )
+    if areas:
+        # With ∫∫dW ds = h^(3/2) (ξ + ζ/√3) / 2 of both halves, and h ξ₁ √h of what the first
+        # half's increment adds during the second.
+        (x1, z1), (x2, z2) = ((half[:, :2], half[:, 2:]) for half in (first, second))
+        area = ((x1 + z1 / np.sqrt(3)) / 2 + (x2 + z2 / np.sqrt(3)) / 2 + x1) / 2**1.5
+        zeta = np.sqrt(3.0) * (2 * area - (x1 + x2) / np.sqrt(2.0))
+        np.testing.assert_allclose(zeta, coarse[:, 2:], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("areas", [False, True])
+@pytest.mark.parametrize("level", [1, 2])
+def test_refined_normals_are_independent_standard_normals(level, areas):
+    z = normals(77, 1, 16000, 16, 2, level=level, areas=areas).astype(float)
+    assert stats.kstest(z.ravel()[::2], "norm").pvalue > 1e-3
+    # Eight consecutive steps hold all that one coarse step was refined to, and its neighbour.
+    together = z.reshape(2000, 8, 2, 16).transpose(0, 3, 1, 2).reshape(-1, 16)
+    covariance = together.T @ together / len(together)
+    assert np.abs(covariance - np.eye(16)).max() < 5 / np.sqrt(len(together))
+    squares = (together**2 - 1) / np.sqrt(2.0)
+    assert np.abs(squares.T @ squares / len(together) - np.eye(16)).max() < 0.1
+    assert np.abs(together.mean(axis=0)).max() < 4.5 / np.sqrt(len(together))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_refined_numbers_depend_on_their_indices_only(level):
+    whole = normals(5, 3, 40, 6, 4, level=level, areas=True)
+    np.testing.assert_array_equal(normals(5, 3, 9, 6, 4, level=level, areas=True), whole[:9])
+    np.testing.assert_array_equal(normals(5, 3, 9, 2, 4, level=level, areas=True), whole[:9, :, :2])
+    if level == 0:
+        np.testing.assert_array_equal(normals(5, 3, 40, 6, 4), whole)
+
+
+def test_levels_differ():
+    levels = [normals(5, 0, 4000, 2, 1, level=level).ravel() for level in range(3)]
+    between = np.corrcoef(levels)[np.triu_indices(3, 1)]
+    assert np.abs(between).max() < 4.5 / np.sqrt(levels[0].size)

@@ -6,7 +6,7 @@ from pathlib import Path
 from synthetic_people import write_people
 
 from hpcvbi import campaign
-from hpcvbi.config import check, cohort_of, load
+from hpcvbi.config import check, cohort_of, load, load_trial, prepare
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -31,7 +31,18 @@ def test_the_study_of_ones_own_cohort_can_run(tmp_path, monkeypatch):
 def test_the_first_python_example_runs():
     names: dict = {}
     exec(compile(blocks("python")[0], "README.md", "exec"), names)
-    assert names["bold"].shape == (4, 60, 10)
+    assert names["bold"].shape == (1, 60, 10)
+
+
+def test_what_it_says_of_single_simulations_is_there():
+    (block,) = [block for block in blocks("sh") if "simulate" in block]
+    commands = [line.split("#")[0].split() for line in block.splitlines()]
+    assert commands[0] == ["hpcvbi", "simulate", "--example", ">", "simulate.yaml"]
+    assert commands[1] == ["hpcvbi", "simulate", "simulate.yaml"]
+    for path in ("configs/simulate.yaml", "configs/my_model.yaml", "configs/my_model.py"):
+        assert path in README and (ROOT / path).exists()
+    assert "my_model.py:hindmarsh_rose" in README
+    assert prepare(load_trial(ROOT / "configs/my_model.yaml")).brain.model.name == "hindmarsh_rose"
 
 
 def test_ci_runs_the_commands():

@@ -1,63 +1,82 @@
-"""Trajectories of The Virtual Brain 2.10 (history and weights lifted to float64), six cases.
+"""Trajectories of The Virtual Brain 2.10 whose history and weights were lifted to float64.
 
-The files lie beside the repository, in ../shared/oracles/tvb; its README states the conventions.
-Each case is declared here in this package's words: the right-hand sides of The Virtual Brain, its
-rule for delays (rounding half to even) and its couplings.
+The files lie beside the repository, in ../shared/oracles/tvb; its README states the conventions:
+delays rounded half to even, self-connections kept, a history that is jagged in time. `twins` says
+which of our models and couplings is which of TVB's. One model and coupling are declared here, as a
+user would.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy import exp
+from twin_brains import brain_of, jagged_past, sampled, trajectory, values_of
+from twins import COUPLED, MODELLED
 
-from hpcvbi import (
-    DIFFERENCE,
-    MODELS,
-    Brain,
-    Connectome,
-    Coupling,
-    Model,
-    Param,
-    Sample,
-    State,
-    simulate,
-)
+from hpcvbi import Brain, Connectome, Coupling, Model, Param, State
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "tvb"
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=f"no oracle files in {FOLDER}")
-
-PI = np.pi
-CMIN, CMAX, MIDPOINT, STEEPNESS = 0.0, 0.005, 6.0, 0.56
-
-
-def scaled_sum(total, own, strength, scale, offset):
-    """Linear coupling of The Virtual Brain."""
-    return scale * total + offset
+SETTINGS = json.loads((FOLDER / "cases.json").read_text()) if FOLDER.exists() else {}
+BACKENDS = ["reference", "cpu"]
+JANSEN_RIT = ["A", "B", "a", "b", "v0", "nu_max", "r", "J", "a_1", "a_2", "a_3", "a_4", "mu"]
 
 
-def potential_to_rate(y1, y2):
-    """What SigmoidalJansenRit sends: the rate that belongs to the potential y1 − y2."""
-    return (CMIN + (CMAX - CMIN) / (1.0 + exp(STEEPNESS * (MIDPOINT - (y1 - y2)))),)
+def stored(name: str) -> dict[str, np.ndarray]:
+    with np.load(FOLDER / f"traj_{name}.npz", allow_pickle=False) as file:
+        return dict(file)
 
 
-SCALE, OFFSET = Param("scale", 1.0), Param("offset", 0.0)
-SUM = Coupling("scaled sum", scaled_sum, (SCALE, OFFSET))
-RATES = Coupling("rates", scaled_sum, (SCALE, OFFSET), pre=potential_to_rate, channels=1)
+def runs() -> list[tuple[str, str, str]]:
+    """Name, delay and scheme of each stored trajectory."""
+    names = {name: stored(name) for name in SETTINGS}
+    words = [(name, *key.split("_")) for name, arrays in names.items() for key in arrays]
+    return [
+        (name, *which) for name, *which, kind in (w for w in words if len(w) == 4) if kind == "sub"
+    ]
 
 
-def linear_dfun(x, c, gamma):
-    """Linear decay."""
-    return (gamma * x + c,)
+def connectome() -> Connectome:
+    with np.load(FOLDER / "connectome76.npz", allow_pickle=False) as file:
+        return Connectome(file["weights"], file["tract_lengths"], tuple(map(str, file["labels"])))
 
 
-def mpr_dfun(r, V, c_r, c_V, tau, current, Delta, J, eta, cr, cv):
-    """Montbrió, Pazó & Roxin (2015) with couplings through r and V."""
-    dr = (Delta / (PI * tau) + 2.0 * V * r) / tau
-    field = V * V - PI * PI * tau * tau * r * r + eta + J * tau * r + current
-    return dr, (field + cr * c_r + cv * c_V) / tau
+def times(name: str, delay: str, scheme: str) -> dict:
+    settings = SETTINGS[name]
+    dt, speed = settings["dt"], settings["speed"][delay]
+    return {"dt": dt, "duration": settings["n_steps"] * dt, "speed": speed, "scheme": scheme}
+
+
+def past(name: str, delay: str, model: Model) -> np.ndarray:
+    settings = SETTINGS[name]
+    rows = settings["horizon"][delay]
+    return jagged_past(model, settings["hist_centre"], settings["hist_half"], rows, 76)
+
+
+def check(x: np.ndarray, name: str, delay: str, scheme: str) -> None:
+    """Compare our trajectory (step, state, region) with what is stored of theirs."""
+    file = stored(name)
+    sub, mean, snap = (file[f"{delay}_{scheme}_{kind}"] for kind in ("sub", "mean", "snap"))
+    snaps = x[file["snap_steps"] - 1]
+    largest = np.abs(sub).max(axis=(0, 2))
+    for got, expected in ((x[:, :, file["sub"]], sub), (x.mean(axis=2), mean), (snaps, snap)):
+        error = np.abs(got - expected)
+        error = error.reshape(*error.shape[:2], -1).max(axis=(0, 2)) / largest
+        assert error.max() <= 1e-11
+    first = np.abs(snaps[0] - snap[0]).max(axis=1) / largest
+    assert first.max() <= 1e-13
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "delay", "scheme"), runs())
+def test_trajectories_agree_to_rounding(name, delay, scheme, backend):
+    settings = SETTINGS[name]
+    pair, coupled = MODELLED[settings["model"]], COUPLED[settings["coupling"]]
+    values = values_of(pair, coupled, settings["params"], settings["coupling_params"])
+    brain = brain_of(pair, coupled, connectome(), values, **times(name, delay, scheme))
+    check(trajectory(brain, past(name, delay, brain.model), backend), name, delay, scheme)
 
 
 def jansen_rit_dfun(
@@ -77,120 +96,39 @@ def jansen_rit_dfun(
     )
 
 
-def declare(name, dfun, state, inputs, params, sends) -> Model:
-    return Model(
-        name, dfun, state, inputs, tuple(Param(p, 0.0) for p in params.split()), tuple(sends)
-    )
+def scaled_rates(total, own, strength, scale):
+    return scale * total
 
 
-JANSEN_RIT = "A B a b v0 nu_max r J a_1 a_2 a_3 a_4 mu"
-POTENTIALS = tuple(State(f"y{k}") for k in range(6))
-LINEAR_MODEL = declare("linear", linear_dfun, (State("x"),), ("c",), "gamma", "x")
-MPR = declare(
-    "montbrio_pazo_roxin",
-    mpr_dfun,
-    (State("r", low=0.0), State("V")),
-    ("c_r", "c_V"),
-    "tau current Delta J eta cr cv",
-    "rV",
+def rate(y1, y2):
+    """The rate that belongs to the potential y1 − y2."""
+    return (0.005 / (1.0 + exp(0.56 * (6.0 - (y1 - y2)))),)
+
+
+OWN_MODEL = Model(
+    "own",
+    jansen_rit_dfun,
+    tuple(State(f"y{k}") for k in range(6)),
+    ("c",),
+    tuple(Param(name, 0.0) for name in JANSEN_RIT),
+    ("y1", "y2"),
 )
-JR_RATES = declare("jr", jansen_rit_dfun, POTENTIALS, ("c",), JANSEN_RIT, ("y1", "y2"))
-JR_POTENTIAL = declare("jr", jansen_rit_dfun, POTENTIALS, ("c",), JANSEN_RIT, ("y1",))
-
-DECLARED = {
-    # model, coupling, our names of The Virtual Brain's parameters (None: not in the equations)
-    "ReducedWongWang": (
-        MODELS["reduced_wong_wang"],
-        SUM,
-        {"tau_s": "tau", "J_N": "J", "I_o": "I0", "sigma_noise": None},
-    ),
-    "SupHopf": (MODELS["stuart_landau"], DIFFERENCE, {}),
-    "Linear": (LINEAR_MODEL, SUM, {}),
-    "MontbrioPazoRoxin": (MPR, SUM, {"I": "current", "Gamma": None}),
-    "JansenRit_sigmoidal": (JR_RATES, RATES, {"p_min": None, "p_max": None}),
-    "JansenRit_linear": (JR_POTENTIAL, SUM, {"p_min": None, "p_max": None}),
-}
+OWN_COUPLING = Coupling("own", scaled_rates, (Param("scale", 1.0),), pre=rate, channels=1)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A stored trajectory and the brain that should reproduce it."""
-
-    brain: Brain
-    initial: np.ndarray
-    stored: dict[str, np.ndarray]
-
-
-def connectome() -> Connectome:
-    with np.load(FOLDER / "connectome76.npz", allow_pickle=False) as file:
-        return Connectome(file["weights"], file["tract_lengths"], tuple(map(str, file["labels"])))
-
-
-def case_of(name: str, delay: str) -> Case:
-    settings = json.loads((FOLDER / "cases.json").read_text())[name]
-    model, coupling, renamed = DECLARED[name]
-    values = {}
-    for key, value in settings["params"].items():
-        if (own := renamed.get(key, key)) is not None:
-            values[own] = np.array(value) if np.ndim(value) else float(np.squeeze(value))
-    strength = settings["coupling_params"]
-    values["G" if coupling is DIFFERENCE else "scale"] = strength["a"]
-    if "b" in strength:
-        values["offset"] = strength["b"]
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_user_declares_agrees_to_rounding(backend):
+    run = ("JansenRit_sigmoidal", "delay4", "euler")
+    settings, when = SETTINGS[run[0]], times(*run)
+    values = {name: settings["params"][name] for name in JANSEN_RIT}
     brain = Brain(
         connectome(),
-        model,
-        coupling,
+        OWN_MODEL,
+        OWN_COUPLING,
         None,
-        dt=settings["dt"],
-        duration=settings["n_steps"] * settings["dt"],
-        monitors=tuple(Sample(s.name, settings["dt"], name=s.name) for s in model.state),
-        values=values,
-        speed=settings["speed"][delay],
+        monitors=sampled(OWN_MODEL, when["dt"]),
+        values=values | {"scale": settings["coupling_params"]["a"]},
         rounding="round",
+        **when,
     )
-    with np.load(FOLDER / f"traj_{name}.npz", allow_pickle=False) as file:
-        stored = {kind: file[f"{delay}_euler_{kind}"] for kind in ("sub", "mean", "snap")}
-        stored |= {"nodes": file["sub"], "snap_steps": file["snap_steps"]}
-    return Case(brain, past(settings, model, delay), stored)
-
-
-def past(settings, model: Model, delay: str) -> np.ndarray:
-    """The jagged history (state, history, region) that the README of the files defines."""
-    d = np.arange(settings["horizon"][delay])[::-1, None]
-    node = np.arange(76)
-    rows = []
-    for k, state in enumerate(model.state):
-        wave = (37 * node + 17 * k + 5 * d) % 101 / 50 - 1
-        row = settings["hist_centre"][k] + settings["hist_half"][k] * wave
-        rows.append(np.clip(row, state.low, state.high))
-    return np.stack(rows)
-
-
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
-@pytest.mark.parametrize("delay", ["delay4", "nodelay"])
-@pytest.mark.parametrize("name", DECLARED)
-def test_trajectories_agree_to_rounding(name, delay, backend):
-    case = case_of(name, delay)
-    seen = simulate(
-        case.brain,
-        np.zeros((1, 0)),
-        seed=0,
-        backend=backend,
-        dtype="float64",
-        initial=case.initial,
-        **({"width": 2} if backend == "cpu" else {}),
-    )
-    x = np.stack([seen.signals[s.name][0] for s in case.brain.model.state], axis=1)
-    snaps = x[case.stored["snap_steps"] - 1]
-    largest = np.abs(case.stored["sub"]).max(axis=(0, 2))
-    for got, expected in (
-        (x[:, :, case.stored["nodes"]], case.stored["sub"]),
-        (x.mean(axis=2), case.stored["mean"]),
-        (snaps, case.stored["snap"]),
-    ):
-        error = np.abs(got - expected)
-        error = error.reshape(*error.shape[:2], -1).max(axis=(0, 2)) / largest
-        assert error.max() <= 1e-11
-    first = np.abs(snaps[0] - case.stored["snap"][0]).max(axis=1) / largest
-    assert first.max() <= 1e-13
+    check(trajectory(brain, past(*run[:2], OWN_MODEL), backend), *run)

@@ -1,0 +1,181 @@
+"""What a rate does not say: cost against size, threads, memory, start-up, an hour of brain, a
+single draw, features. `extras.py NAME [DIVISOR]` prints one JSON line.
+"""
+
+from measure import clock  # isort: skip  (sets the thread pools first)
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from brains import brain_of, theta_of
+from workloads import WORKLOADS
+
+RWW = WORKLOADS["reduced_wong_wang_bold_sweep"]
+HERE = Path(__file__).parent
+
+
+def _simulate(brain, draws, **options):
+    from hpcvbi import simulate
+
+    return simulate(
+        brain,
+        theta_of(RWW, draws) if brain.space.names else np.zeros((draws, 0)),
+        seed=1,
+        **options,
+    )
+
+
+def _median(work) -> float:
+    work()
+    return statistics.median(clock(work)[0] for _ in range(3))
+
+
+def edges(divisor: int) -> dict:
+    """Rates of the reduced Wong-Wang model at four sizes of network and one density."""
+    rows = []
+    for delays in (False, True):
+        workload = WORKLOADS["stuart_landau_delays" if delays else "reduced_wong_wang"]
+        for n in (68, 200, 400, 1000):
+            steps = max(40, int(4e8 / (n * n * 32)) // divisor // 4 * 4)
+            brain = brain_of(workload, steps=steps, n=n)
+            seconds = _median(lambda b=brain: _simulate(b, 32))
+            links = int(np.count_nonzero(brain.connectome.weights))
+            per = 32 * steps / seconds / 1e6
+            rows.append(
+                {
+                    "workload": workload.title,
+                    "regions": n,
+                    "edges": links,
+                    "steps": steps,
+                    "node_steps": per * n,
+                    "edge_steps": per * links,
+                }
+            )
+    return {"rows": rows}
+
+
+def threads(divisor: int) -> dict:
+    """Wall time with one thread over wall time with two; 2 is perfect."""
+    brain = brain_of(RWW, steps=RWW.steps // divisor)
+    walls = {}
+    for count in (1, 2, 1, 2, 1, 2):
+        seconds, _ = clock(lambda c=count: _simulate(brain, 128, threads=c), time.perf_counter)
+        walls.setdefault(count, []).append(seconds)
+    walls = {count: min(seconds) for count, seconds in walls.items()}
+    return {
+        "one": walls[1],
+        "two": walls[2],
+        "ratio": walls[1] / walls[2],
+        "load": os.getloadavg()[0],
+    }
+
+
+def memory(divisor: int) -> dict:
+    """Peak memory of 32 draws with BOLD at one duration and at ten times that."""
+    found = {}
+    for times in (1, 10):
+        code = (
+            f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20000 // divisor});"
+            "extras._simulate(b, 32); print(extras.peak_mb())"
+        )
+        found[f"mb_{times}x"] = float(_python(code))
+    return found
+
+
+def _python(code: str, **environment: str) -> str:
+    code = f"import sys; sys.path.insert(0, {str(HERE)!r})\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=True,
+    )
+    return done.stdout.strip().splitlines()[-1]
+
+
+STARTUP = """
+import time; zero = time.perf_counter()
+import measure, numpy as np
+from brains import brain_of, theta_of
+from workloads import WORKLOADS
+from hpcvbi import simulate
+workload = WORKLOADS["reduced_wong_wang_bold_sweep"]
+brain = brain_of(workload, steps=720)
+ready = time.perf_counter(); used = measure.cpu_seconds()
+simulate(brain, theta_of(workload, 32), seed=1)
+print(time.perf_counter() - ready, time.perf_counter() - zero, measure.cpu_seconds() - used)
+"""
+
+
+def worker(divisor: int) -> dict:
+    """Seconds from `simulate` to the first result in a fresh process, without and with its kernel
+    on disk.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        first = [float(x) for x in _python(STARTUP, NUMBA_CACHE_DIR=folder).split()]
+        cached = [
+            [float(x) for x in _python(STARTUP, NUMBA_CACHE_DIR=folder).split()] for _ in range(3)
+        ]
+    after, whole, used = (min(column) for column in zip(*cached, strict=True))
+    return {
+        "compile_wall": first[0],
+        "compile_cpu": first[2],
+        "cached_wall": after,
+        "cached_cpu": used,
+        "cached_wall_with_imports": whole,
+    }
+
+
+def hour(divisor: int) -> dict:
+    """CPU seconds of one core per draw for an hour of the reduced Wong-Wang model with BOLD."""
+    steps = 3_600_000 // divisor // 1000 * 1000
+    brain = brain_of(RWW, steps=steps)
+    _simulate(brain_of(RWW, steps=20_000), 32)
+    seconds, result = clock(lambda: _simulate(brain, 32))
+    assert np.isfinite(result.signals["bold"]).all()
+    return {
+        "draws": 32,
+        "brain_minutes": steps / 60_000,
+        "seconds_per_draw": seconds / 32,
+        "seconds_per_draw_and_hour": seconds / 32 * 3_600_000 / steps,
+    }
+
+
+def alone(divisor: int) -> dict:
+    """Rate of one draw by itself against that of a full group of lanes."""
+    brain = brain_of(RWW, steps=RWW.steps // divisor)
+    found = {}
+    for draws in (1, 32):
+        seconds = _median(lambda d=draws: _simulate(brain, d))
+        found[f"rate_{draws}"] = draws * brain.n_steps * 84 / seconds / 1e6
+    return found
+
+
+def features(divisor: int) -> dict:
+    """CPU seconds of functional connectivity and its dynamics per recording of 84 x 1200."""
+    from hpcvbi.features.fc import functional_connectivity
+    from hpcvbi.features.fcd import fcd_stream, functional_connectivity_dynamics
+
+    signal = np.random.default_rng(0).normal(size=(1200, 84))
+    cases = {
+        "fc": lambda: functional_connectivity(signal),
+        "fcd (windows of 60, every 10)": lambda: functional_connectivity_dynamics(
+            fcd_stream(signal, 60, 10)
+        ),
+    }
+    return {name: _median(work) for name, work in cases.items()}
+
+
+EXTRAS = {f.__name__: f for f in (edges, threads, memory, worker, hour, alone, features)}
+
+if __name__ == "__main__":
+    result = EXTRAS[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    print(json.dumps(result))
