@@ -18,6 +18,7 @@ import numpy as np
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.model import State
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.space import Space
 from hpcvbi.models import MODELS
 from hpcvbi.observe.sampling import Average
 from hpcvbi.observe.summary import Moments
@@ -131,9 +132,13 @@ def balance_inhibition(
     ConfigError : the model has no such weight, or the rates do not reach the target.
     """
     theta = np.zeros((1, 0)) if theta is None else np.asarray(theta, float)
-    if len(theta) != 1:
-        raise ConfigError(f"inhibition is balanced at one point: theta has {len(theta)} rows")
+    if theta.shape != (1, len(brain.space)):
+        raise ConfigError(
+            f"inhibition is balanced at one point: theta must have shape (1, {len(brain.space)}), "
+            f"got {theta.shape}"
+        )
     watched = _watched(brain, target_rate, duration, burn_in)
+    theta = theta[:, [name in watched.space.names for name in brain.space.names]]
     table = watched.parameters(theta)
     shape = brain.connectome.n_regions
     target, start = (np.broadcast_to(table[name][0], shape) for name in (TARGET, WEIGHT))
@@ -154,7 +159,9 @@ def _watched(brain: Brain, target: float | None, duration: float, burn_in: float
             f"{brain.model.name} has no inhibitory weight that follows from a target rate: use "
             f"{BALANCED.name}"
         )
-    values = {name: value for name, value in brain.values.items() if name != WEIGHT}
+    of_monitors = {p.name for monitor in brain.monitors for p in monitor.params}
+    gone = {WEIGHT, *of_monitors}
+    values = {name: value for name, value in brain.values.items() if name not in gone}
     if target is not None:
         if TARGET in brain.space.names:
             raise ConfigError("target_rate is drawn and given: leave out one of the two")
@@ -164,6 +171,7 @@ def _watched(brain: Brain, target: float | None, duration: float, burn_in: float
     return replace(
         brain,
         model=RATED,
+        space=Space(tuple(p for p in brain.space.params if p.name not in of_monitors)),
         values=values,
         duration=window * max(2, round(duration / window)),
         burn_in=step * round(burn_in / step),
@@ -180,7 +188,7 @@ def _solve(excess, weight: np.ndarray, tolerance: float, iterations: int, brain:
         if (np.abs(error) < tolerance).all():
             return np.array(weight)
         if inverse is None:
-            step = np.where(error > 0, FIRST_STEP, -FIRST_STEP) * weight
+            step = np.copysign(FIRST_STEP, error.mean()) * weight
         else:
             longest = LONGEST_STEP * np.abs(weight)
             step = np.clip(-inverse @ error, -longest, longest)
@@ -188,8 +196,8 @@ def _solve(excess, weight: np.ndarray, tolerance: float, iterations: int, brain:
         change = after - error
         if inverse is None:
             # More inhibition lowers the rate; the steepest region bounds what noise makes flat.
-            slope = np.minimum(change / step, 0.1 * (change / step).min())
-            inverse = np.diag(1.0 / slope)
+            slope = change / step
+            inverse = np.diag(1.0 / np.minimum(slope, -0.1 * np.abs(slope).max()))
         else:
             moved = inverse @ change
             inverse += np.outer(step - moved, step @ inverse) / (step @ moved)

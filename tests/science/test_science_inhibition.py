@@ -12,7 +12,9 @@ from networks import brainlike
 from hpcvbi import (
     LINEAR,
     MODELS,
+    Bold,
     Brain,
+    Recorded,
     Sample,
     Space,
     Uniform,
@@ -80,10 +82,16 @@ def test_without_noise_the_closed_form_is_the_fit():
     closed = brain.parameters(np.zeros((1, 0)))["J_i"][0]
     fitted = balance_inhibition(brain, seed=1, duration=2000.0, **OPTIONS)
     np.testing.assert_array_equal(fitted, closed)
-    G = brain.params[[p.name for p in brain.params].index("G")]
+    G = next(p for p in LINEAR.params if p.name == "G").with_prior(Uniform(0.0, 1.0))
+    scale = Recorded.noise_scale.with_prior(Uniform(0.5, 2.0))
     values = {name: value for name, value in brain.values.items() if name != "G"}
-    drawn = replace(brain, values=values, space=Space((G.with_prior(Uniform(0.0, 1.0)),)))
-    at = np.array([[0.3]])
+    drawn = replace(
+        brain,
+        monitors=(Bold("S_E", 100.0), Recorded(np.ones(N))),
+        values=values,
+        space=Space((scale, G)),
+    )
+    at = np.array([[1.0, 0.3]])
     fitted = balance_inhibition(drawn, at, seed=1, target_rate=0.004, duration=2000.0, **OPTIONS)
     other = replace(drawn, values={**values, "target_rate": 0.004}).parameters(at)["J_i"][0]
     np.testing.assert_array_equal(fitted, other)
@@ -94,7 +102,7 @@ def test_what_cannot_be_balanced_is_refused():
         balance_inhibition(
             brain_of(0.02), seed=1, tolerance=1e-6, duration=1000.0, iterations=2, **OPTIONS
         )
-    with pytest.raises(ConfigError, match="one point: theta has 2 rows"):
+    with pytest.raises(ConfigError, match=r"one point: .* \(1, 0\), got \(2, 0\)"):
         balance_inhibition(brain_of(0.02), np.zeros((2, 0)), seed=1)
     brain = brain_of(0.02)
     rest = replace(
