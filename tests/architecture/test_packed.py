@@ -108,10 +108,12 @@ def assembly_of(monkeypatch, folder, model, shape, scheme, dtype):
 def check(assembly, model, dtype):
     monitors = len(monitors_of(model, ""))
     letter = "s" if dtype == "float32" else "d"
+    of_any = re.findall(r"\bvfn?m(?:add|sub)\d{3}p[sd]\s", assembly)
     packed = re.findall(rf"\bvfn?m(?:add|sub)\d{{3}}p{letter}\s.*%([xyz])mm", assembly)
     scalar = re.findall(r"\bvfn?m(?:add|sub)\d{3}s[sd]\s", assembly)
     plain = re.findall(r"\bv(?:mul|div|sqrt|add|sub)s[sd]\s", assembly)
-    assert len(packed) >= 15
+    # float64 kernels have Box-Muller in float32; the smallest right-hand sides are linear.
+    assert len(of_any) >= 25 and len(packed) >= 5
     assert set(packed) == ({"z"} if "z" in packed else {"y"})
     assert len(scalar) <= MOST_SCALAR and len(plain) <= MOST_SCALAR + monitors
 
