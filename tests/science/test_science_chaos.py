@@ -108,7 +108,7 @@ def test_rossler():
 
 def test_stuart_landau():
     """(0, −2 a) on the limit cycle. Tolerance: 1e-4, the size of what is not linear."""
-    model, values = MODELS["stuart_landau"], {"a": np.full(3, 0.2), "omega": np.full(3, 0.3)}
+    values = {"a": np.full(3, 0.2), "omega": np.full(3, 0.3)}
     start = np.random.default_rng(0).normal(size=(DRAWS, 2))
     found = exponents(
         MODELS["stuart_landau"], DIFFERENCE, start, 0.05, 1.0, 100.0, 30, 50, **values
