@@ -23,6 +23,7 @@ from hpcvbi.observe.bold import FRISTON_2003, STEPHAN_2007, Bold
 from hpcvbi.observe.measurement import Recorded
 from hpcvbi.observe.sampling import Average, Sample, samples
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
+from hpcvbi.sim.inhibition import balance_inhibition
 from hpcvbi.sim.simulate import Simulated, simulate
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Uniform",
     "Waypoints",
     "WhiteNoise",
+    "balance_inhibition",
     "samples",
     "simulate",
 ]

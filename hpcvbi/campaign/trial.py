@@ -20,7 +20,7 @@ from hpcvbi.observe.bold import Bold
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.report.quick_look import Seen, quick_look
 from hpcvbi.sim.simulate import Simulated, simulate
-from hpcvbi.store import Variable, write_dataset
+from hpcvbi.store import Variable, check_place, write_dataset
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def simulate_trial(trial: Trial) -> TrialOutcome:
     """
     prepared = prepare(trial)
     simulation, output = trial.simulation, Path(trial.output)
+    check_place(output)
     options: dict[str, Any] = {}
     if simulation.backend == "cpu":
         options["threads"] = simulation.threads or len(os.sched_getaffinity(0))

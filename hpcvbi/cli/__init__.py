@@ -1,5 +1,5 @@
-"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi simulate FILE`. No logic
-lives here.
+"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi simulate FILE`,
+`hpcvbi doctor`. No logic lives here.
 """
 
 import sys
@@ -103,6 +103,18 @@ def report(study: StudyFile) -> None:
     written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Find out, by running it, whether the engine works on this machine, GPU included."""
+    from hpcvbi.cli import show
+    from hpcvbi.sim.doctor import diagnose
+
+    findings = diagnose()
+    show.health(Console(), findings)
+    if any(finding.verdict == "problem" for finding in findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hpcvbi.campaign import Outcome, Plan, TrialOutcome
 from hpcvbi.config import Study
 from hpcvbi.core.block import Status
 from hpcvbi.report import findings, judged, table
+from hpcvbi.sim import doctor
 from hpcvbi.store import Progress
 
 
@@ -91,6 +93,16 @@ def trial(console: Console, outcome: TrialOutcome) -> None:
     console.print(f"{written} {outcome.output}", soft_wrap=True)
     if outcome.picture is not None:
         console.print(f"picture: {outcome.picture}", soft_wrap=True)
+
+
+def health(console: Console, found: list[doctor.Finding]) -> None:
+    """Show what the doctor found."""
+    rows = Table("", "", "", box=None, show_header=False)
+    styles = {"ok": "green", "note": "yellow", "problem": "bold red"}
+    for finding in found:
+        verdict = Text(finding.verdict.upper(), style=styles[finding.verdict])
+        rows.add_row(verdict, finding.subject, Text(finding.text))
+    console.print(rows)
 
 
 _BECAME = {

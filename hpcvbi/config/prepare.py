@@ -24,7 +24,7 @@ from hpcvbi.config.declare import (
 from hpcvbi.config.monitors import Direct
 from hpcvbi.config.trial import Trial
 from hpcvbi.core.errors import ConfigError
-from hpcvbi.observe.summary import Spectrum
+from hpcvbi.observe.summary import Fc, Moments, Spectrum
 
 LARGEST_RESULT = 2**34
 """Bytes of signals that a trial may hold in memory."""
@@ -115,6 +115,14 @@ def _monitors(trial: Trial) -> Iterator[Declaration]:
         if isinstance(monitor, Spectrum):
             with trial.at("monitors", number, "segment"):
                 monitor.length(direct[section.of].period)
+        if isinstance(monitor, Fc | Moments):
+            period = direct[section.of].period
+            with trial.at("monitors", number, "of"):
+                if trial.simulation.duration < 2 * period:
+                    raise ConfigError(
+                        f"monitor {section.of} sees one volume of {period:g} ms; two are needed: "
+                        f"lower its period or raise the duration"
+                    )
         monitors.append(monitor)
         yield ("monitors", number), {"monitors": tuple(monitors)}
 

@@ -1,6 +1,6 @@
 """What a study writes: layout, ledger, lock. The only writer of Zarr; no mark precedes its data."""
 
-from hpcvbi.store.dataset import write_dataset
+from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.layout import Output, Variable, check_person
 from hpcvbi.store.progress import Progress, RoundProgress, progress
@@ -14,6 +14,7 @@ __all__ = [
     "Store",
     "Variable",
     "check_person",
+    "check_place",
     "progress",
     "write_dataset",
 ]

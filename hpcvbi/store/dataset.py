@@ -5,6 +5,7 @@ most 4 GB per variable. What was there before is replaced only once all is writt
 """
 
 import json
+import os
 import shutil
 import uuid
 import warnings
@@ -24,6 +25,20 @@ LARGEST_NETCDF = 2**32 - 2**16
 """Bytes of the largest variable in a classic NetCDF file."""
 
 
+def check_place(path: Path) -> None:
+    """Make the folder of `path`, and raise StoreError unless a data set can be put there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreError(f"cannot write into {path.parent}: permission denied")
+    if path.suffix == ".nc" and path.is_dir():
+        raise StoreError(f"{path} is a folder: name another file")
+    if path.suffix != ".nc" and path.exists() and not _is_ours(path):
+        raise StoreError(f"{path} is there and no data set of hpcvbi: name another output")
+
+
 def write_dataset(
     path: Path, variables: Iterable[Variable], coords: Iterable[Variable], attrs: Mapping[str, Any]
 ) -> None:
@@ -41,12 +56,11 @@ def write_dataset(
     )
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        check_place(path)
         if path.suffix == ".nc":
             _check_netcdf(path, variables)
             found.to_netcdf(draft, engine="scipy", format="NETCDF3_64BIT")
         else:
-            _check_replaceable(path)
             with warnings.catch_warnings():
                 # consolidated metadata are what xarray opens without a warning
                 warnings.simplefilter("ignore", ZarrUserWarning)
@@ -74,8 +88,6 @@ def _array(v: Variable) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
 
 
 def _check_netcdf(path: Path, variables: Iterable[Variable]) -> None:
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder: name another file")
     for v in variables:
         if v.values.nbytes > LARGEST_NETCDF:
             raise StoreError(
@@ -84,13 +96,10 @@ def _check_netcdf(path: Path, variables: Iterable[Variable]) -> None:
             )
 
 
-def _check_replaceable(path: Path) -> None:
-    """Refuse to delete a folder that holds anything else than one data set."""
-    if not path.exists():
-        return
+def _is_ours(path: Path) -> bool:
+    """Whether a folder is one data set of hpcvbi, which may be replaced."""
     try:
         about = json.loads((path / "zarr.json").read_bytes())["attributes"]
     except (OSError, ValueError, KeyError):
-        about = {}
-    if about.get("source", "").split(" ")[0] != "hpcvbi":
-        raise StoreError(f"{path} is there and no data set of hpcvbi: name another output")
+        return False
+    return str(about.get("source", "")).startswith("hpcvbi ")

@@ -1,13 +1,14 @@
 """A model of one's own on workers: they have the study's folder of results, not its model file."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from hpcvbi.campaign import record, subjects_of
 from hpcvbi.cluster import local_executor
-from hpcvbi.config import check, cohort_of, identity, load
+from hpcvbi.config import Study, brain_of, check, cohort_of, context_of, identity, load
 from hpcvbi.core.block import BlockReport, blocks_of
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.features import measure
@@ -75,11 +76,14 @@ def test_workers_simulate_a_model_that_only_the_store_holds(tmp_path: Path, peop
     with Driver(tmp_path / "out") as store:
         store.mark(report)
         written = store.read("anna", "round_000")
-    here = simulate(
-        anna.brain, theta, seed=derive_seed("noise", study.seed, "anna", "round_000")
-    ).signals["bold"]
-    from hpcvbi.config import context_of
-
+    # the worker's kernel, from the disk, serves a file that is equal but for a comment
+    for name in [name for name in sys.modules if name.startswith("hpcvbi_model_")]:
+        del sys.modules[name]
+    texts = {"models/leak.py": [*MODEL.split("\n"), "# moved"]}
+    moved = Study.from_dict({**study.canonical(), "texts": texts})
+    assert moved.sha256 != study.sha256
+    seed = derive_seed("noise", study.seed, "anna", "round_000")
+    here = simulate(brain_of(moved, anna.person), theta, seed=seed).signals["bold"]
     features = measure(study.features.names, here, context_of(study, anna.person)).features
     np.testing.assert_array_equal(written["features"], features)
     assert "def dfun(x, c, rate):" in json.dumps(manifest["study"]["texts"])

@@ -137,6 +137,34 @@ def test_a_folder_that_is_something_else_is_not_replaced(here: Path) -> None:
     assert Path("out/small.zarr/thesis.txt").exists()
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_simulated(
+    here: Path, monkeypatch
+) -> None:
+    def spent(*args, **options):
+        raise AssertionError("simulated")
+
+    monkeypatch.setattr("hpcvbi.campaign.trial.simulate", spent)
+    Path("out").write_text("a file")
+    with pytest.raises(StoreError, match="cannot make the folder out: File exists"):
+        simulated(TRIAL)
+    Path("out").unlink()
+    Path("out/small.nc").mkdir(parents=True)
+    with pytest.raises(StoreError, match="is a folder: name another file"):
+        simulated(TRIAL)
+
+
+@pytest.mark.parametrize("regions", [1, 2])
+def test_few_regions_without_noise_and_with_delays(here: Path, regions: int) -> None:
+    text = TRIAL.replace("regions: 4", f"regions: {regions}, normalise: none")
+    text = text.replace("noise: {on: [x]}", "coupling: {speed: 0.1}")
+    text = text.replace("draws: {kind: table, of: {sigma: [0.1, 0.2]}}", "draws: null")
+    text = text.replace("dtype: float64", "initial: {x: 1}")
+    (monitors, *_) = text.partition("  - {kind: fc")
+    assert simulated(monitors).statuses == {Status.OK: 1}
+    with xr.open_dataset("out/small.nc") as found:
+        assert found.sample.shape == (1, 200, regions)
+
+
 def test_draws_that_diverge_are_counted_and_shown(here: Path) -> None:
     text = TRIAL.replace("G: 0.01", "gamma: -0.1").replace("sigma: [0.1, 0.2]", "G: [0.01, 5000]")
     outcome = simulated(text.replace("dt: 1,", "dt: 1, refine: 1,"))

@@ -150,6 +150,7 @@ def test_a_made_up_connectome_is_symmetric_and_reproducible(regions: int) -> Non
         ("fc, of: bold", "fc, of: blod", ":14: monitors.3.of: must name a monitor that shows a"),
         ("fc, of: bold", "fc, of: moments", ":14: monitors.3.of: must name a monitor that shows a"),
         ("band: [2, 100]", "band: [2, 600]", ":16: monitors.5.segment: monitor spectrum: 600 H"),
+        ("period: 1000", "period: 2000", ":14: monitors.3.of: monitor bold sees one volume of"),
         ("kind: moments", "kind: moment", ":15: monitors.4.kind: must be one of 'sample', 'ave"),
         ("seed: 3", "cohort: {}", ":1: no trial but a study: hpcvbi run "),
     ],

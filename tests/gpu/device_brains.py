@@ -189,6 +189,13 @@ def refined() -> Brain:
     return _drawn(brain, rate=(0.1, 6.5))
 
 
+def many_parameters() -> Brain:
+    """More parameters than registers should hold."""
+    noise = WhiteNoise(("V",))
+    brain = _brain("larter_breakspear", LINEAR, noise, (Sample("V", 0.5),), 0.5, 8)
+    return _drawn(brain, C=(0.0, 0.3), sigma=(0.0, 0.01))
+
+
 BRAINS: dict[str, tuple[Callable[[], Brain], str]] = {
     "dense": (dense, "float64"),
     "blocked": (blocked, "float32"),
@@ -197,6 +204,7 @@ BRAINS: dict[str, tuple[Callable[[], Brain], str]] = {
     "own delays": (own_delays, "float32"),
     "stimulated": (stimulated, "float64"),
     "refined": (refined, "float32"),
+    "many parameters": (many_parameters, "float32"),
 }
 
 

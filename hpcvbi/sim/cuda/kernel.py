@@ -20,6 +20,7 @@ from hpcvbi.sim.arrays import Argument
 from hpcvbi.sim.cuda import device
 from hpcvbi.sim.cuda.integers import NAMES, narrow
 from hpcvbi.sim.cuda.noise import INCREMENTS, INCREMENTS_AND_AREAS
+from hpcvbi.sim.cuda.registers import sink
 from hpcvbi.sim.kernel import CONSTANTS, Kernel, declared
 from hpcvbi.sim.source import source
 
@@ -61,7 +62,7 @@ def entry(kernel: Kernel, given: list[Argument]) -> Entry:
     real = np.float64 if kernel.double else np.float32
     text = source(kernel)
     names = _names(kernel, real)
-    exec(compile(narrow(text), "<kernel>", "exec"), names)
+    exec(compile(narrow(sink(text)), "<kernel>", "exec"), names)
     arguments = list(inspect.signature(names["run"]).parameters)[1:]
     lanes = set(re.findall(r"\b(?:load|store|gather)\((\w+),", text))
     roles = {
