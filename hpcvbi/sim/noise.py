@@ -123,7 +123,9 @@ def _at_level(level):
     return four
 
 
-def _halved_increments(coarser, bridge):
+def halved_increments(coarser, bridge):
+    """Make the function of increments at half the step from those at the whole, and new normals."""
+
     @inline
     def four(zero, quad, node, variable, k0, k1, k2, k3):
         a0, a1, a2, a3 = coarser(zero, quad >> 1, node, variable, k0, k1, k2, k3)
@@ -140,7 +142,9 @@ def _halved_increments(coarser, bridge):
     return four
 
 
-def _both(increments):
+def with_areas(increments):
+    """Make the function of increments and areas, both new normals."""
+
     @inline
     def eight(zero, quad, node, variable, area, k0, k1, k2, k3):
         a0, a1, a2, a3 = increments(zero, quad, node, variable, k0, k1, k2, k3)
@@ -150,7 +154,9 @@ def _both(increments):
     return eight
 
 
-def _halved_both(coarser, bridge):
+def halved_both(coarser, bridge):
+    """Make the function of increments and areas at half the step, on the same path."""
+
     @inline
     def eight(zero, quad, node, variable, area, k0, k1, k2, k3):
         half = quad >> 1
@@ -178,14 +184,14 @@ def _halved_both(coarser, bridge):
 
 four_normals = _at_level(0)
 """Normals of steps 4 quad .. 4 quad + 3 of one node and noise variable."""
-_first = _halved_increments(four_normals, _at_level(1))
-INCREMENTS = (four_normals, _first, _halved_increments(_first, _at_level(2)))
+_first = halved_increments(four_normals, _at_level(1))
+INCREMENTS = (four_normals, _first, halved_increments(_first, _at_level(2)))
 """Increments (per √dt) of the same path for steps of dt, dt/2 and dt/4."""
-_both_first = _halved_both(_both(four_normals), _at_level(1))
+_both_first = halved_both(with_areas(four_normals), _at_level(1))
 INCREMENTS_AND_AREAS = (
-    _both(four_normals),
+    with_areas(four_normals),
     _both_first,
-    _halved_both(_both_first, _at_level(2)),
+    halved_both(_both_first, _at_level(2)),
 )
 """Increments ξ and areas ζ, ∫∫dW ds = dt^(3/2) (ξ + ζ/√3) / 2, of the same path likewise."""
 

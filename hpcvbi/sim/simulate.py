@@ -110,6 +110,8 @@ def simulate(
     _check_monitors(brain)
     history = _history(brain, theta, initial, seed, draws)
     monitors = tuple(m for m in brain.monitors if not isinstance(m, Recorded))
+    # A signal that does not vary has no correlations: that is no divergence.
+    correlations = {m.name for m in monitors if isinstance(m, Fc)}
 
     def attempt(rows: np.ndarray, level: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         finer = replace(brain, dt=brain.dt / 2**level)
@@ -125,8 +127,9 @@ def simulate(
             level,
         )
         signals, finite = BACKENDS[backend](job, **options)
-        for signal in signals.values():
-            finite = finite & np.isfinite(signal).all(axis=(1, 2))
+        for name, signal in signals.items():
+            if name not in correlations:
+                finite = finite & np.isfinite(signal).all(axis=(1, 2))
         return signals, finite
 
     signals, finite = attempt(np.arange(len(theta)), 0)

@@ -200,7 +200,7 @@ THETA = np.full((2, 2), 0.01)
 @pytest.mark.parametrize(
     ("theta", "options", "message"),
     [
-        (THETA, {"backend": "gpu"}, "backend must be one of cpu, reference, got 'gpu'"),
+        (THETA, {"backend": "gpu"}, "backend must be one of cpu, reference, cuda, got 'gpu'"),
         (THETA, {"dtype": "float16"}, "dtype must be float32 or float64, got 'float16'"),
         (THETA, {"draws": np.arange(3)}, "3 draw numbers for 2 rows of theta"),
         (THETA, {"draws": np.array([0, -1])}, "draw numbers must be integers from 0"),

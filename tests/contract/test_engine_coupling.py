@@ -119,7 +119,7 @@ EXPECTED = {
         lambda x, speed: PER_REGION * sigmoid(totals(x, speed)),
     ),
     "hyperbolic_tangent": (
-        {"G": 1.3, "slope": PER_REGION, "shift": 0.2, "scale": 2.0},
+        {"G": 1.3, "gain": PER_REGION, "shift": 0.2, "scale": 2.0},
         lambda x, speed: 1.3 * totals(1.0 + np.tanh((PER_REGION * x - 0.2) / 2.0), speed),
     ),
     "kuramoto": (

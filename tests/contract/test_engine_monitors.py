@@ -9,6 +9,7 @@ from engine_brains import brain_of, connectome, theta_of, with_recording
 from hpcvbi import (
     FRISTON_2003,
     LINEAR,
+    MODELS,
     Average,
     Bold,
     Brain,
@@ -17,7 +18,9 @@ from hpcvbi import (
     Param,
     Recorded,
     Sample,
+    Space,
     State,
+    Status,
     simulate,
 )
 from hpcvbi.observe.bold import REST, balloon, bold_signal
@@ -156,3 +159,20 @@ def test_monitors_may_bear_the_name_of_a_variable_and_come_in_any_order():
     np.testing.assert_array_equal(got["S"], expected["average"])
     for name in ("fc", "sample", "bold"):
         np.testing.assert_array_equal(got[name], expected[name])
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_signal_that_does_not_vary_has_no_correlations_and_is_no_divergence(backend):
+    brain = replace(
+        brain_of("reduced_wong_wang", "dense", "heun"),
+        model=MODELS["linear"],
+        noise=None,
+        sends=("x",),
+        monitors=(Average("x", 5.0), Fc("average")),
+        space=Space(()),
+        values={"G": 0.0},
+    )
+    seen = simulate(brain, seed=0, backend=backend, dtype="float64", initial=np.zeros((1, 10)))
+    assert seen.status.tolist() == [Status.OK]
+    assert (seen.signals["average"] == 0.0).all()
+    assert np.isnan(seen.signals["fc"]).all()

@@ -84,10 +84,10 @@ def _at_level(level):
 
 
 four_normals = _at_level(0)
-_first = scalar(noise._halved_increments(four_normals, _at_level(1)))
-INCREMENTS = (four_normals, _first, scalar(noise._halved_increments(_first, _at_level(2))))
+_first = scalar(noise.halved_increments(four_normals, _at_level(1)))
+INCREMENTS = (four_normals, _first, scalar(noise.halved_increments(_first, _at_level(2))))
 """Increments (per √dt) of the same path for steps of dt, dt/2 and dt/4."""
-_both = scalar(noise._both(four_normals))
-_both_first = scalar(noise._halved_both(_both, _at_level(1)))
-INCREMENTS_AND_AREAS = (_both, _both_first, scalar(noise._halved_both(_both_first, _at_level(2))))
+_both = scalar(noise.with_areas(four_normals))
+_both_first = scalar(noise.halved_both(_both, _at_level(1)))
+INCREMENTS_AND_AREAS = (_both, _both_first, scalar(noise.halved_both(_both_first, _at_level(2))))
 """Increments and areas of the same path likewise."""
