@@ -12,6 +12,7 @@ method finds. Broyden (1965) doi:10.1090/S0025-5718-1965-0198670-6.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def balance_inhibition(
     draws: int = 16,
     iterations: int = 40,
     dtype: str = "float32",
-    **options: int,
+    **options: Any,
 ) -> np.ndarray:
     """Return the inhibitory weight J_i [nA] of each region, shape (region,), that holds the mean
     excitatory rate of every region within `tolerance` of the target; to be put into
@@ -125,7 +126,7 @@ def balance_inhibition(
     duration, burn_in : of each simulation [ms].
     draws : realisations of the noise that are averaged; they run side by side.
     iterations : how many simulations there may be.
-    dtype, options : of `simulate`.
+    dtype, options : of `simulate`, such as `backend` or `threads`.
 
     Raises
     ------
