@@ -107,6 +107,7 @@ def brain_of(
         monitors=monitors,
         values=values,
         speed=SPEED if workload.delays else None,
+        coupling_step=workload.held or None,
         scheme=scheme,  # type: ignore[arg-type]
         # The peers couple the mean field through its rate alone.
         sends=("r", None) if workload.model == "montbrio_pazo_roxin" else (),

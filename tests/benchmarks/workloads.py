@@ -19,6 +19,7 @@ class Workload:
     steps, draws : how much hpcvbi simulates; steps * dt is a multiple of the repetition time.
     target : what the float32 engine is to reach with Euler's scheme, in the module's unit.
     heun : the same with Heun's scheme.
+    held : how long the coupling is held [ms], 0 for one step, as the peers hold it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Workload:
     draws: int = 64
     target: float | None = None
     heun: float | None = None
+    held: float = 0.0
 
 
 _JR, _SL = "jansen_rit", "stuart_landau"
@@ -46,6 +48,15 @@ WORKLOADS = {
         Workload(_MPR, "Montbrió-Pazó-Roxin", _MPR, 0.01, target=500),
         Workload(f"{_MPR}_bold", "Montbrió-Pazó-Roxin, BOLD", _MPR, 0.01, bold=1.0, target=500),
         Workload(f"{_MPR}_delays", "Montbrió-Pazó-Roxin, delays", _MPR, 0.01, True, draws=16),
+        Workload(
+            f"{_MPR}_delays_held",
+            "Montbrió-Pazó-Roxin, delays, coupling every .2 ms",
+            _MPR,
+            0.01,
+            True,
+            draws=32,
+            held=0.2,
+        ),
         Workload(_RWW, "reduced Wong-Wang", _RWW, 1.0, steps=20_000, target=650),
         Workload(
             f"{_RWW}_bold",
