@@ -80,7 +80,7 @@ COUPLED = {
         CouplingTwin(
             "HyperbolicTangent",
             "hyperbolic_tangent",
-            {"G": "a", "slope": "b", "shift": "midpoint", "scale": "sigma"},
+            {"G": "a", "gain": "b", "shift": "midpoint", "scale": "sigma"},
             {"a": 0.05, "b": 0.8, "midpoint": 0.2, "sigma": 0.9},
         ),
     )
