@@ -82,8 +82,9 @@ def memory(divisor: int) -> dict:
     found = {}
     for times in (1, 10):
         code = (
-            f"import extras; b = extras.brain_of(extras.RWW, steps={times} * {20000 // divisor});"
-            "extras._simulate(b, 32); print(extras.peak_mb())"
+            "import extras, measure; "
+            f"b = extras.brain_of(extras.RWW, steps={times} * {20000 // divisor}); "
+            "extras._simulate(b, 32); print(measure.peak_mb())"
         )
         found[f"mb_{times}x"] = float(_python(code))
     return found
