@@ -10,7 +10,7 @@ Gillespie (1996) doi:10.1103/PhysRevE.54.2084.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -120,7 +120,4 @@ def _names(on: tuple[str, ...], separate: bool) -> tuple[str, ...]:
 def _sigmas(sigma: Param, on: tuple[str, ...], separate: bool) -> tuple[Param, ...]:
     if not separate:
         return (sigma,)
-    return tuple(
-        Param(name, sigma.default, sigma.unit, sigma.low, sigma.high, sigma.prior, sigma.doc)
-        for name in _names(on, separate)
-    )
+    return tuple(replace(sigma, name=name) for name in _names(on, separate))

@@ -1,6 +1,7 @@
 """The arrays that a kernel works on, for one group of lanes, and what the monitors left in them."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -52,6 +53,11 @@ class Job:
     history: np.ndarray
     level: int
 
+    @cached_property
+    def waveforms(self) -> np.ndarray:
+        """Waveforms of the stimuli, (stimulus, step): the same for all lane groups."""
+        return self.brain.waveforms().astype(self.dtype)
+
 
 def table_of(brain: Brain, theta: np.ndarray) -> dict[str, np.ndarray]:
     """Parameters of a brain, and those that its noise needs in every step."""
@@ -70,8 +76,8 @@ def etas(job: Job, draws: np.ndarray) -> np.ndarray:
     if not isinstance(noise, OrnsteinUhlenbeck):
         return np.zeros((len(draws), 0, n))
     seed = derive_seed("initial noise", job.seed)
-    many = len(noise.on)
-    start = np.stack([normals(seed, int(job.draws[d]), 1, n, many)[0] for d in draws])
+    numbers = job.draws[draws]
+    start = np.stack([normals(seed, int(d), 1, n, len(noise.on))[0] for d in numbers])
     spread = [np.broadcast_to(s, (len(job.draws), n)) for s in noise.spread(job.table)]
     return start.astype(float) * np.stack([s[draws] for s in spread], axis=1)
 
@@ -126,7 +132,8 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
     history = job.history[lanes] if len(job.history) > 1 else job.history
     present = np.broadcast_to(history[:, :, -1], (width, *history.shape[1::2]))
     state = np.concatenate([present, etas(job, lanes)], axis=1)
-    waves, columns = _waveforms(brain, passes(job, kernel) * max(SPAN, brain.hold))
+    columns = passes(job, kernel) * max(SPAN, brain.hold)
+    waves = np.pad(job.waveforms, ((0, 0), (0, columns - brain.n_steps)))
     weights = [np.asarray(s.regions, float) for s in brain.stimuli]
 
     def rows(names):
@@ -151,8 +158,9 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
         Argument("Z", zeros(kernel.normals, n, SPAN, width), shared=False),
         Argument("P", rows(kernel.lane_params), shared=False),
         Argument("Q", rows(kernel.node_params), shared=False),
-        Argument("U", waves.astype(dtype).reshape(-1)),
-        Argument("V", np.array([w for w in weights] or [0.0], dtype).reshape(-1)),
+        # a device allocates no empty array
+        Argument("U", waves.reshape(-1) if weights else zeros(0)),
+        Argument("V", np.array(weights or [0.0], dtype).reshape(-1)),
         Argument("strength", brain.connectome.strength.astype(dtype)),
         Argument("weights", network.weights),
         Argument("base", network.base(width)),
@@ -174,13 +182,6 @@ def aligned(array: np.ndarray) -> np.ndarray:
     copy = raw[begin : begin + array.nbytes].view(array.dtype)
     copy[:] = array
     return copy
-
-
-def _waveforms(brain: Brain, columns: int) -> tuple[np.ndarray, int]:
-    waves = brain.waveforms()
-    if not len(waves):
-        return np.zeros(1), 0
-    return np.pad(waves, ((0, 0), (0, columns - waves.shape[1]))), columns
 
 
 def _lanes_last(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -34,9 +34,9 @@ def default_width(job: Job) -> int:
 
 def sums(width: int, dtype: np.dtype) -> int:
     """Sums of a dense product that the SIMD registers hold, a few registers left for the rest."""
-    wide = _vector_bytes() == 64
+    most = 14 if _vector_bytes() == 64 else 12
     vectors = max(1, width * np.dtype(dtype).itemsize // _vector_bytes())
-    return max(1, (28 if wide else 12) // (vectors if not wide else 2 * vectors))
+    return max(1, most // vectors)
 
 
 def run(job: Job, *, width: int | None = None, threads: int = 1):

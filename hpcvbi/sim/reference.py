@@ -45,10 +45,10 @@ def integrate(job: Job, row: int) -> np.ndarray:
     values = values_of(job, row)
     weights = brain.connectome.weights.astype(dtype)
     strength = brain.connectome.strength.astype(dtype)
-    delays = brain.delays(job.theta[[row]])[0] if len(job.theta) else brain.delays(job.theta)[0]
+    delays = brain.delays(job.theta[[row]])[0]
     n = len(weights)
     noise, areas = _noise(job, row, n)
-    waves = brain.waveforms().astype(dtype)
+    waves = job.waveforms
     places = np.array([s.regions for s in brain.stimuli], dtype).reshape(-1, n)
     on = brain.noise.on if brain.noise else ()
     eta = etas(job, np.array([row]))[0].astype(dtype)

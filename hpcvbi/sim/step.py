@@ -128,9 +128,7 @@ class StepWriter:
         d = self.derivative(self.state, "d", spaces)
         scheme = self.kernel.scheme
         if scheme == "sra1":
-            middle = self.state
-            if self.kernel.noise:
-                middle = self.area_kicked(normal, s, spaces)
+            middle = self.area_kicked(normal, s, spaces) if self.kernel.areas else self.state
             e = self.move(middle, [("most", d)], spaces)
             d2 = self.derivative(e, "d2", spaces)
             e = self.move(kicked, [("third", d), ("third * 2.0", d2)], spaces)
@@ -156,7 +154,7 @@ class StepWriter:
         """State plus the noise of the inner stage of SRA1: 3/4 σ √dt (ξ + ζ/√3)."""
         names, many = [], len(self.kernel.noise_on)
         for v, name in enumerate(self.kernel.model.state_names):
-            if self.kernel.noise != "white" or name not in self.kernel.noise_on:
+            if name not in self.kernel.noise_on:
                 names.append(self.state[v])
                 continue
             n = self.kernel.noise_on.index(name)
