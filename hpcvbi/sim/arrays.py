@@ -1,7 +1,7 @@
 """The arrays that a kernel works on, for one group of lanes, and what the monitors left in them."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -120,20 +120,13 @@ def _watches(monitors: tuple[Monitor, ...]) -> tuple[Watch, ...]:
     return tuple(watches)
 
 
-def passes(job: Job, kernel: Kernel) -> int:
-    """Passes of the kernel's outer loop that cover the simulation."""
-    return -(-job.brain.n_steps // (job.brain.hold if kernel.shape == "held" else SPAN))
-
-
 def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> list[Argument]:
-    """Arguments of the kernel after the number of passes, in order, for the draws in `lanes`."""
+    """Arguments of the kernel after the number of steps, in order, for the draws in `lanes`."""
     brain, dtype, width = job.brain, job.dtype, kernel.width
     n = brain.connectome.n_regions
     history = job.history[lanes] if len(job.history) > 1 else job.history
     present = np.broadcast_to(history[:, :, -1], (width, *history.shape[1::2]))
     state = np.concatenate([present, etas(job, lanes)], axis=1)
-    columns = passes(job, kernel) * max(SPAN, brain.hold)
-    waves = np.pad(job.waveforms, ((0, 0), (0, columns - brain.n_steps)))
     weights = [np.asarray(s.regions, float) for s in brain.stimuli]
 
     def rows(names):
@@ -149,8 +142,7 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
         Argument("dt", dtype.type(brain.dt)),
         Argument("nodes", n),
         Argument("ring", network.ring),
-        Argument("hold", brain.hold),
-        Argument("columns", columns),
+        Argument("window", network.window),
         Argument("key", keys(job.seed, job.draws[lanes]).reshape(-1), shared=False),
         Argument("X", _lanes_last(state, dtype), shared=False),
         Argument("H", _channels(job, network, history, lanes), shared=False),
@@ -159,14 +151,14 @@ def arguments(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray) -> 
         Argument("P", rows(kernel.lane_params), shared=False),
         Argument("Q", rows(kernel.node_params), shared=False),
         # a device allocates no empty array
-        Argument("U", waves.reshape(-1) if weights else zeros(0)),
+        Argument("U", job.waveforms.reshape(-1) if weights else zeros(0)),
         Argument("V", np.array(weights or [0.0], dtype).reshape(-1)),
         Argument("strength", brain.connectome.strength.astype(dtype)),
         Argument("weights", network.weights),
         Argument("base", network.base(width)),
         Argument("taps", network.taps(lanes), shared=not network.own_delays),
         Argument("rows", network.rows),
-        *_watched(job, kernel, n),
+        *_watched(job, kernel, network.window),
     ]
     return [
         replace(a, value=aligned(a.value)) if isinstance(a.value, np.ndarray) else a for a in found
@@ -207,11 +199,11 @@ def _channels(job: Job, network: Network, history: np.ndarray, lanes: np.ndarray
     return np.ascontiguousarray(ring.transpose(0, 3, 1, 2)).reshape(-1)
 
 
-def _watched(job: Job, kernel: Kernel, n: int) -> list[Argument]:
+def _watched(job: Job, kernel: Kernel, window: int) -> list[Argument]:
     found = []
     for m, (monitor, watch) in enumerate(zip(job.monitors, kernel.watches, strict=True)):
-        arrays = _direct if not watch.derived else _summary
-        values = arrays(job, monitor, watch, n, kernel.width)
+        arrays = _summary if watch.derived else partial(_direct, window=window)
+        values = arrays(job, monitor, watch, job.brain.connectome.n_regions, kernel.width)
         found += [
             Argument(f"{name}{m}", value, shared=name in SHARED) for name, value in values.items()
         ]
@@ -227,12 +219,12 @@ def volumes_of(brain: Brain, monitor: Monitor) -> int:
     return steps_of(brain.duration, brain.dt, "duration") // every
 
 
-def _direct(job: Job, monitor, watch: Watch, n: int, width: int) -> dict:
+def _direct(job: Job, monitor, watch: Watch, n: int, width: int, *, window: int) -> dict:
     brain, dtype = job.brain, job.dtype
     every = steps_of(monitor.period, brain.dt, monitor.name)
     volumes = volumes_of(brain, monitor)
-    # Of a signal that is not kept, only as many volumes exist as a pass can complete.
-    slots = volumes if monitor.keep else min(volumes, max(SPAN, brain.hold))
+    # Of a signal that is not kept, only as many volumes exist as a visit can complete.
+    slots = volumes if monitor.keep else min(volumes, window)
     arrays = {"every": every, "volumes": volumes, "slots": slots}
     if watch.kind != "sample":
         arrays["A"] = np.zeros(n * width, dtype)

@@ -111,13 +111,13 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def call(function: Callable, passes: int, *rest: object) -> None:
-    """Run a kernel for `passes` passes; where it has to be compiled, one process does it."""
+def call(function: Callable, steps: int, *rest: object) -> None:
+    """Run a kernel for `steps` steps; where it has to be compiled, one process does it."""
     if not function.signatures:  # type: ignore[attr-defined]
         written = Path(function.py_func.__code__.co_filename)  # type: ignore[attr-defined]
         with _alone(written):
             function(0, *rest)
-    function(passes, *rest)
+    function(steps, *rest)
 
 
 @inline

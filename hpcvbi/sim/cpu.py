@@ -6,7 +6,7 @@ from functools import cache
 import llvmlite.binding as llvm
 import numpy as np
 
-from hpcvbi.sim.arrays import Job, arguments, kernel_of, passes, signals_of
+from hpcvbi.sim.arrays import Job, arguments, kernel_of, signals_of
 from hpcvbi.sim.compiled import call, compiled
 from hpcvbi.sim.kernel import Kernel
 from hpcvbi.sim.network import Network, lay_out
@@ -60,7 +60,7 @@ def run(job: Job, *, width: int | None = None, threads: int = 1):
 
 def _run_lanes(job: Job, kernel: Kernel, network: Network, lanes: np.ndarray):
     given = arguments(job, kernel, network, lanes)
-    call(compiled(kernel), passes(job, kernel), *(argument.value for argument in given))
+    call(compiled(kernel), job.brain.n_steps, *(argument.value for argument in given))
     by_name = {argument.name: argument.value for argument in given}
     outputs = [by_name[f"O{m}"] for m in range(len(job.monitors))]
     finite = np.isfinite(by_name["X"]).reshape(-1, kernel.width).all(axis=0)

@@ -16,10 +16,10 @@ There are four shapes of the same loop:
     dense     without delays: the totals of a step are a dense product, computed for several target
               regions at once so that each loaded source is used several times
     stepwise  sparse or with short delays: all nodes take one step at a time
-    blocked   every delay spans at least SPAN - 1 steps: a node takes SPAN steps per visit, its
-              state and noise in registers; channels lie in a ring whose first slots are repeated
-              behind its end, so that any SPAN consecutive slots are contiguous
-    held      the coupling is evaluated every `hold` steps: a node takes `hold` steps per visit
+    blocked   every delay spans at least `window` - 1 steps: a node takes `window` steps per visit,
+              SPAN at a time, state and noise in registers; channels lie in a ring whose first slots
+              are repeated behind its end, so that any SPAN consecutive slots are contiguous
+    held      the coupling is evaluated every `window` steps: a node takes so many per visit
 
 The value of a channel at (coupling) step t lies in slot (t - 1) mod ring.
 
@@ -36,7 +36,7 @@ from hpcvbi.brain.model import Model
 from hpcvbi.observe import bold
 
 SPAN = 4
-"""Steps per visit where delays allow it; also the number of normals that one counter gives."""
+"""Steps taken at once where delays allow it; also the number of normals that one counter gives."""
 
 PRIMITIVES = (
     *("load", "store", "entry", "spread", "gather", "fma", "where", "sqrt", "tanh", "to_double"),
@@ -110,7 +110,7 @@ class Kernel:
 
     @property
     def span(self) -> int:
-        """Steps of the ring that a node reads and writes per visit."""
+        """Steps of the ring that a node reads and writes at once."""
         return SPAN if self.shape == "blocked" else 1
 
     @property

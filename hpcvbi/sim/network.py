@@ -7,6 +7,8 @@ import numpy as np
 from hpcvbi.brain.brain import SPEED, Brain
 from hpcvbi.sim.kernel import SPAN, Shape
 
+MOST_STEPS = 32
+"""Steps of one visit: as many slots of each connection are read one after the other."""
 DENSE_FROM = 0.25
 """Share of non-zero weights from which a dense product beats a gather."""
 
@@ -17,11 +19,12 @@ class Network:
 
     `delays` are those of the connections in (coupling) steps, (draw or 1, connection); `sources`
     the region where each begins, `rows` where a target's connections begin. For a dense network
-    `rows` holds the padded number of regions.
+    `rows` holds the padded number of regions. `window` is the number of steps per visit of a node.
     """
 
     shape: Shape
     ring: int
+    window: int
     padded: int
     targets: int
     weights: np.ndarray
@@ -63,16 +66,19 @@ def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) ->
     if brain.hold == 1 and not drawn and not delays.any() and connected.mean() >= DENSE_FROM:
         return _dense(weights, dtype, registers)
     shape: Shape = "stepwise"
+    ahead = window = 1
     if brain.hold > 1:
-        shape = "held"
+        shape, window = "held", brain.hold
     elif delays.size and delays.min() >= SPAN - 1:
         shape = "blocked"
+        ahead = window = min(int(delays.min()) + 1, MOST_STEPS) // SPAN * SPAN
     span = SPAN if shape == "blocked" else 1
     longest = int(delays.max(initial=0)) + 1
     rows, sources, weights, delays = _even(weights, delays)
     return Network(
         shape=shape,
-        ring=-(-(longest + span) // span) * span,
+        ring=-(-(longest + ahead) // span) * span,
+        window=window,
         padded=n,
         targets=0,
         weights=weights.astype(dtype),
@@ -110,6 +116,7 @@ def _dense(weights: np.ndarray, dtype: np.dtype, registers: int) -> Network:
     return Network(
         shape="dense",
         ring=1,
+        window=1,
         padded=padded,
         targets=together,
         weights=np.ascontiguousarray(blocks).reshape(-1),

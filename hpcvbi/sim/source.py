@@ -125,21 +125,25 @@ class Writer:
         self.watch.look(s, spaces)
 
     def blocked(self) -> None:
-        """SPAN steps per visit of a node."""
-        self.add("for quad in range(passes):", 4)
-        self.add(f"t = {SPAN} * quad", 8)
-        self.add("slot = t % ring", 8)
-        for s in range(SPAN):
-            self.watch.timing(s, 8)
+        """`window` steps per visit of a node, SPAN at a time."""
+        self.add("for begin in range(0, steps, window):", 4)
+        self.watch.countdown(8)
         self.add("for i in each(nodes):", 8)
-        totals = self.gather(SPAN, 12)
-        self.noise("", 12)
         self.load_node(12)
-        own = self.step.channels(12)
+        self.watch.start_countdown(12)
+        self.add(f"for t in range(begin, min(begin + window, steps), {SPAN}):", 12)
+        self.add(f"quad, slot = t // {SPAN}, t % ring", 16)
+        totals = self.gather(SPAN, 16)
+        self.noise("", 16)
+        own = self.step.channels(16)
         for s in range(SPAN):
-            self.one_step(s, totals[s], own, "n{n}_{s}", 12)
-            own = self.step.channels(12)
-            self.keep_channels(own, s, SPAN, 12)
+            self.watch.count(s, 16)
+            self.one_step(s, totals[s], own, "n{n}_{s}", 16)
+            own = self.step.channels(16)
+            self.keep_channels(own, s, SPAN, 16)
+            if s < SPAN - 1:
+                self.add(f"if t + {s + 1} == steps:", 16)
+                self.add("break", 20)
         self.store_node(12)
         self.add("barrier()", 8)
         self.watch.finish(8)
@@ -147,12 +151,12 @@ class Writer:
     def stepwise(self) -> None:
         """One step of all nodes at a time, with sparse or dense totals."""
         k, dense = self.kernel, self.kernel.shape == "dense"
-        self.add("for quad in range(passes):", 4)
+        self.add(f"for quad in range((steps + {SPAN - 1}) // {SPAN}):", 4)
         if k.noise_on:
             self.add("for i in each(nodes):", 8)
             self.noise("(({n} * nodes + i) * 4 + {s}) * W", 12)
-        self.add("for quarter in range(4):", 8)
-        self.add("t = 4 * quad + quarter", 12)
+        self.add(f"for t in range({SPAN} * quad, min({SPAN} * quad + {SPAN}, steps)):", 8)
+        self.add(f"quarter = t - {SPAN} * quad", 12)
         self.watch.timing(0, 12)
         if dense:
             self.dense_totals()
@@ -189,21 +193,20 @@ class Writer:
         return names
 
     def held(self) -> None:
-        """`hold` steps per visit of a node, under the same totals."""
-        self.add("for window in range(passes):", 4)
-        self.add("begin = window * hold", 8)
-        self.add("slot = window % ring", 8)
+        """`window` steps per visit of a node, under the same totals."""
+        self.add("for begin in range(0, steps, window):", 4)
+        self.add("slot = begin // window % ring", 8)
         self.watch.countdown(8)
         self.add("for i in each(nodes):", 8)
         totals = self.gather(1, 12)[0]
         self.load_node(12)
         self.watch.start_countdown(12)
-        self.add("for t in range(begin, begin + hold):", 12)
+        self.add("for t in range(begin, min(begin + window, steps)):", 12)
         if self.kernel.noise_on:
             self.add("quad, quarter = t // 4, t % 4", 16)
             self.add("if quarter == 0 or t == begin:", 16)
             self.noise("(({n} * nodes + i) * 4 + {s}) * W", 20)
-        self.watch.count(16)
+        self.watch.count(0, 16)
         own = self.step.channels(16)
         normal = "load(Z, (({n} * nodes + i) * 4 + quarter) * W, W)"
         self.one_step(0, totals, own, normal, 16)

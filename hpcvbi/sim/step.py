@@ -70,7 +70,7 @@ class StepWriter:
         begun = set(self.modulated)
         for k, (on, name) in enumerate(self.kernel.stimuli):
             target = f"q_{on}" if on in model.param_names else f"u_{on}"
-            shape = f"spread(V, {k} * nodes + i, W) * spread(U, {k} * columns + t + {s}, W)"
+            shape = f"spread(V, {k} * nodes + i, W) * spread(U, {k} * steps + t + {s}, W)"
             amount = f"p_{name} * ({shape})"
             self.add(f"{target} = {f'{target} + ' if on in begun else ''}{amount}", spaces)
             begun.add(on)

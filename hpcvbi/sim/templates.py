@@ -6,7 +6,7 @@ LEVEL = {level}
 
 
 def run(
-    passes, burn_in, dt, nodes, ring, hold, columns, key, X, H, C, Z, P, Q, U, V,
+    steps, burn_in, dt, nodes, ring, window, key, X, H, C, Z, P, Q, U, V,
     strength, weights, base, taps, rows, {watched}
 ):
     padded = entry(rows, 0)

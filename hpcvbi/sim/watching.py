@@ -69,13 +69,13 @@ class WatchWriter:
                 self.add(f"clear{m}_{s} = after % every{m} == 0", spaces)
 
     def countdown(self, spaces: int) -> None:
-        """Steps from the beginning of a window until each monitor falls due, and its volume."""
+        """Steps from the beginning of a visit until each monitor falls due, and its volume."""
         self.add("after = begin - burn_in", spaces)
         for m, watch in self.direct:
             self.add(f"first{m} = every{m} - after % every{m}", spaces)
             self.add(f"number{m} = after // every{m}", spaces)
-            self.add(f"if after + hold >= every{m}:", spaces)
-            self.add(f"seen{m} = min((after + hold) // every{m}, volumes{m})", spaces + 4)
+            self.add(f"if after + window >= every{m}:", spaces)
+            self.add(f"seen{m} = min((after + window) // every{m}, volumes{m})", spaces + 4)
             if watch.kind == "bold":
                 self.add(f"fall{m} = sub{m} - after % sub{m}", spaces)
 
@@ -86,23 +86,23 @@ class WatchWriter:
             if watch.kind == "bold":
                 self.add(f"wait{m} = fall{m}", spaces)
 
-    def count(self, spaces: int) -> None:
-        """Which monitors fall due after step t, by counting."""
+    def count(self, s: int, spaces: int) -> None:
+        """Which monitors fall due after step t + s, by counting."""
         for m, watch in self.direct:
             self.add(f"left{m} -= 1", spaces)
-            self.add(f"volume{m}_0 = -1", spaces)
-            self.add(f"clear{m}_0 = left{m} == 0", spaces)
-            self.add(f"if clear{m}_0:", spaces)
+            self.add(f"volume{m}_{s} = -1", spaces)
+            self.add(f"clear{m}_{s} = left{m} == 0", spaces)
+            self.add(f"if clear{m}_{s}:", spaces)
             self.add(f"left{m} = every{m}", spaces + 4)
             self.add(f"if next{m} < volumes{m}:", spaces + 4)
-            self.add(f"volume{m}_0 = next{m}", spaces + 8)
+            self.add(f"volume{m}_{s} = next{m}", spaces + 8)
             self.add(f"next{m} += 1", spaces + 4)
             if watch.kind == "bold":
                 self.add(f"wait{m} -= 1", spaces)
-                self.add(f"due{m}_0 = wait{m} == 0", spaces)
-                self.add(f"if due{m}_0:", spaces)
+                self.add(f"due{m}_{s} = wait{m} == 0", spaces)
+                self.add(f"if due{m}_{s}:", spaces)
                 self.add(f"wait{m} = sub{m}", spaces + 4)
-                self.add(f"partial{m}_0 = t + 1 < sub{m}", spaces)
+                self.add(f"partial{m}_{s} = t + {s} + 1 < sub{m}", spaces)
 
     def look(self, s: int, spaces: int) -> None:
         """Monitors of one node after one step."""

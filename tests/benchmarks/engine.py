@@ -120,24 +120,30 @@ def extra(name: str, divisor: int) -> dict:
     return found
 
 
-def shares(rows: list[dict], peak: float) -> dict[str, float]:
-    """Share of the multiply-add peak that coupling uses, by workload."""
+def shares(rows: list[dict], roof: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Shares of the multiply-add peak and, with delays, of the second cache's bandwidth that
+    coupling uses, by workload.
+    """
     from brains import models, network
-    from roof import share_of_peak
+    from roof import share_of_peak, share_of_reads
 
     connectome, known = network(), models()
     per_node = (connectome.weights != 0).sum() / connectome.n_regions
     found = {}
     for row in rows:
         fits = (row.get("scheme"), row.get("dtype")) == ("euler", "float32")
-        if row["implementation"] != OWN or not fits:
-            continue
         workload = WORKLOADS[row["workload"]]
+        if row["implementation"] != OWN or not fits or workload.held:
+            continue
         model, coupling = known[workload.model][:2]
         channels = coupling.n_channels(len(model.sends))
         # Without delays the product is dense: it multiplies the zeros too.
         edges = per_node if workload.delays else connectome.n_regions
-        found[workload.title] = share_of_peak(row["rate"], edges, channels, peak)
+        used = {"multiply-adds": share_of_peak(row["rate"], edges, channels, roof["fma_gflops"])}
+        if workload.delays:
+            l2 = roof["l2_gb_per_second"]
+            used["L2 reads"] = share_of_reads(row["rate"], edges, channels, l2)
+        found[workload.title] = used
     return found
 
 
@@ -188,7 +194,7 @@ def main() -> None:
         for name in names:
             renew(found, peer_rows(peer, home, name, divisor))
     roof = measured([sys.executable, str(HERE / "roof.py")])
-    found["roof"] = {**roof, "share": shares(found["rows"], roof["fma_gflops"])}
+    found["roof"] = {**roof, "share": shares(found["rows"], roof)}
     for name in asked.extras:
         found["extras"][name] = extra(name, divisor)
     found["load"] = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"

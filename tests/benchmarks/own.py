@@ -9,6 +9,7 @@ from plain_loop import plain_run
 from workloads import WORKLOADS
 
 from hpcvbi import simulate
+from hpcvbi.features import Context, measure
 
 
 def main() -> None:
@@ -27,7 +28,11 @@ def main() -> None:
     theta = theta_of(workload, workload.draws)
 
     def work():
-        return list(simulate(brain, theta, seed=1, dtype=dtype).signals.values())
+        signals = simulate(brain, theta, seed=1, dtype=dtype).signals
+        if workload.features:
+            frame_s = brain.monitors[0].period / 1000.0
+            return measure(workload.features, signals["bold"], Context(frame_s)).features
+        return list(signals.values())
 
     report(work, steps=brain.n_steps, draws=len(theta), scheme=scheme, dtype=dtype)
 

@@ -1,8 +1,9 @@
 """What one core can do at most: packed multiply-adds, and reads from its caches. Measured with the
 engine's own lanes, so that the same compiler made both. `roof.py` prints one JSON line.
 
-Coupling takes two floating-point operations per connection and step; its share of the
-multiply-add peak is what `share_of_peak` says.
+Coupling takes two floating-point operations per connection and step, and with delays it reads one
+number: its shares of the multiply-add peak and of the second cache are `share_of_peak` and
+`share_of_reads`.
 """
 
 from measure import clock  # isort: skip  (sets the thread pools before NumPy is loaded)
@@ -76,6 +77,11 @@ def roof() -> dict[str, float]:
 def share_of_peak(rate: float, edges_per_node: float, channels: int, peak_gflops: float) -> float:
     """Share of the multiply-add peak that coupling uses at `rate` node-steps per second."""
     return 2.0 * edges_per_node * channels * rate / (peak_gflops * 1e9)
+
+
+def share_of_reads(rate: float, edges_per_node: float, channels: int, bandwidth: float) -> float:
+    """Share of `bandwidth` [GB/s] that float32 coupling with delays reads at `rate`."""
+    return 4.0 * edges_per_node * channels * rate / (bandwidth * 1e9)
 
 
 if __name__ == "__main__":

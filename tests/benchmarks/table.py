@@ -160,11 +160,14 @@ def _edges(extras: dict) -> str:
 def _roof(roof: dict) -> str:
     if not roof:
         return ""
-    shares = "; ".join(f"{title} {share:.0%}" for title, share in roof["share"].items())
+    shares = "; ".join(
+        f"{title} " + ", ".join(f"{share:.0%} of {what}" for what, share in used.items())
+        for title, used in roof["share"].items()
+    )
     return (
         f"One core: {roof['fma_gflops']:.0f} GFLOP/s of packed float32 multiply-adds, reads of "
         f"{roof['l1_gb_per_second']:.0f} GB/s from L1 and {roof['l2_gb_per_second']:.0f} GB/s "
-        f"from L2. Share of the multiply-adds that coupling uses (Euler, float32): {shares}.\n"
+        f"from L2. What coupling uses of them (Euler, float32): {shares}.\n"
     )
 
 

@@ -20,6 +20,7 @@ class Workload:
     target : what the float32 engine is to reach with Euler's scheme, in the module's unit.
     heun : the same with Heun's scheme.
     held : how long the coupling is held [ms], 0 for one step, as the peers hold it.
+    features : of each draw's BOLD, measured after the simulation.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Workload:
     target: float | None = None
     heun: float | None = None
     held: float = 0.0
+    features: tuple[str, ...] = ()
 
 
 _JR, _SL = "jansen_rit", "stuart_landau"
@@ -92,6 +94,17 @@ WORKLOADS = {
             20_000,
         ),
         Workload(
+            f"{_RWW}_features",
+            "64 draws, reduced Wong-Wang, BOLD, FC and FCD",
+            _RWW,
+            1.0,
+            False,
+            10.0,
+            True,
+            240_000,
+            features=("fc_mean", "fc_sd", "fc_first_eigenvalue_share", "fcd_mean", "fcd_variance"),
+        ),
+        Workload(
             f"{_WW}_bold_sweep",
             "64 draws, Wong-Wang E-I, BOLD",
             _WW,
@@ -144,6 +157,7 @@ PEERS = {
                 _RWW: ("numba",),
                 f"{_RWW}_bold": ("numba",),
                 f"{_RWW}_bold_sweep": ("numba",),
+                f"{_RWW}_features": ("numba",),
                 _WW: ("numba",),
                 f"{_WW}_bold": ("numba",),
                 f"{_WW}_bold_sweep": ("numba",),
@@ -191,6 +205,7 @@ PEERS = {
                     _RWW,
                     f"{_RWW}_bold",
                     f"{_RWW}_bold_sweep",
+                    f"{_RWW}_features",
                     _WW,
                     f"{_WW}_bold",
                     f"{_WW}_bold_sweep",

@@ -102,6 +102,35 @@ def test_the_reference_agrees(refined):
     )
 
 
+def drifts(x, c):
+    """Moves by one every ms."""
+    return (1.0 + 0.0 * c + 0.0 * x,)
+
+
+@pytest.mark.parametrize("speed", [None, 40.0, 4.0], ids=["dense", "stepwise", "blocked"])
+@pytest.mark.parametrize("coupling_step", [None, 1.5], ids=["", "held"])
+@pytest.mark.parametrize("steps", [5, 6, 7])
+def test_a_draw_is_judged_at_its_end_and_not_later(speed, coupling_step, steps):
+    """The state reaches its bound at the last step and would leave it at the next one."""
+    bounded = State("x", init=0.0, low=-1.0, high=steps * DT, outside="diverge")
+    weights = np.roll(np.eye(N), 1, axis=0) + np.eye(N)
+    network = Connectome(weights, np.full((N, N), 20.0), ("a", "b", "c"))
+    given = {"monitors": (Sample("x", DT),), "dt": DT, "speed": speed}
+    for more, wanted in ((0, Status.OK), (1, Status.DIVERGED)):
+        brain = Brain(
+            network,
+            Model("drift", drifts, (bounded,), ("c",), (), ("x",)),
+            LINEAR,
+            None,
+            duration=(steps + more) * DT,
+            coupling_step=coupling_step,
+            **given,
+        )
+        for backend in ("cpu", "reference"):
+            found = simulate(brain, seed=0, backend=backend)
+            assert found.status.tolist() == [wanted], (backend, more)
+
+
 @pytest.mark.parametrize(("draw", "level"), [(0, 0), (1, 1), (3, 2)])
 def test_it_is_a_step_by_hand_on_the_refined_path(refined, draw, level):
     """Rößler's SRA1 with dt / 2^level and the normals of that level; two ms of delay."""

@@ -12,7 +12,7 @@ import numpy as np
 from numba import cuda
 
 from hpcvbi.core.errors import ConfigError
-from hpcvbi.sim.arrays import Argument, Job, arguments, kernel_of, passes, signals_of
+from hpcvbi.sim.arrays import Argument, Job, arguments, kernel_of, signals_of
 from hpcvbi.sim.cuda.device import SIMULATED
 from hpcvbi.sim.cuda.kernel import Entry, entry
 from hpcvbi.sim.kernel import Kernel
@@ -167,7 +167,7 @@ def _run_batch(
     first = cuda.to_device(batch.first)
     passed = [cuda.to_device(v) if isinstance(v, np.ndarray) else v for v in batch.passed]
     threads = kernel.width, min(workers, job.brain.connectome.n_regions)
-    last = np.int32(batch.final), np.int32(passes(job, kernel))
+    last = np.int32(batch.final), np.int32(job.brain.n_steps)
     launch[groups, threads](first, work, seen, *last, *passed)
     for row in seen.copy_to_host():
         outputs = [row[start : start + size] for start, size in _outputs(batch, job)]

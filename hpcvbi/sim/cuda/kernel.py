@@ -70,7 +70,7 @@ def entry(kernel: Kernel, given: list[Argument]) -> Entry:
         for name, argument in zip(arguments, given, strict=True)
     }
     names["run"] = device.bind(names["run"], real, names)
-    parameters, values = ["passes"], ["passes"]
+    parameters, values = ["steps"], ["steps"]
     for name, role in roles.items():
         parameters += [f"{name}_start", f"{name}_size"] if role in ("work", "seen") else [name]
         values.append(_value(name, role))

@@ -27,6 +27,7 @@ from tvboptim.experimental.network_dynamics.dynamics import tvb as models
 from tvboptim.experimental.network_dynamics.graph import DenseDelayGraph, DenseGraph
 from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
 from tvboptim.experimental.network_dynamics.solvers import Euler, Heun
+from tvboptim.observations.observation import compute_fc, compute_fcd
 from tvboptim.observations.tvb_monitors.bold import BalloonWindkesselBold
 from tvboptim.observations.tvb_monitors.downsampling import TemporalAverage
 
@@ -66,7 +67,15 @@ def brain(model, delays):
     return Network(made, {"delayed" if delays else "instant": act}, graph, noise=noise)
 
 
-def single(model, scheme, steps, dt, delays=False, bold=False, draws=1):
+def features_of(bold):
+    """Some numbers of FC and of FCD, whose windows of 60 frames move by a quarter."""
+    fc, (fcd, _) = compute_fc(bold), compute_fcd(bold, 60, 15)
+    pairs, windows = fc[jnp.triu_indices(len(fc), 1)], fcd[jnp.triu_indices(len(fcd), 1)]
+    numbers = pairs.mean(), pairs.std(), jnp.linalg.eigvalsh(fc)[-1], windows.mean(), windows.var()
+    return jnp.stack(numbers)
+
+
+def single(model, scheme, steps, dt, delays=False, bold=False, draws=1, tr=720.0, features=False):
     """One simulation, or a batch of them by `jax.vmap` over the coupling strength."""
     network = brain(model, delays)
     solve, config = prepare(network, SOLVERS[scheme](), t0=0.0, t1=steps * dt, dt=dt)
@@ -75,11 +84,12 @@ def single(model, scheme, steps, dt, delays=False, bold=False, draws=1):
     if bold:
         down = TemporalAverage(period=max(10.0, dt)) if bold == 10.0 else None
         step = bold if bold > dt else dt
-        monitor = BalloonWindkesselBold(period=720.0, dt_bw=step, voi=0, downsample=down)
+        monitor = BalloonWindkesselBold(period=tr, dt_bw=step, voi=0, downsample=down)
 
     def observe(setting):
         solution = solve(setting)
-        return monitor(solution).ys if monitor else solution.ys
+        seen = monitor(solution).ys if monitor else solution.ys
+        return features_of(seen) if features else seen
 
     if draws == 1:
         run = jax.jit(observe)
@@ -123,6 +133,11 @@ for _scheme in SOLVERS:
     _case("reduced_wong_wang", "reduced_wong_wang", 60_000, 1.0)
     _case("reduced_wong_wang_bold", "reduced_wong_wang", 60_480, 1.0, bold=10.0)
     _case("reduced_wong_wang_bold_sweep", "reduced_wong_wang", 20_160, 1.0, bold=10.0, draws=64)
+    _case(
+        "reduced_wong_wang_features",
+        *("reduced_wong_wang", 240_000, 1.0),
+        **{"bold": 10.0, "draws": 4, "tr": 1000.0, "features": True},
+    )
     _case("wong_wang_ei", "wong_wang_ei", 60_000, 1.0)
     _case("wong_wang_ei_bold", "wong_wang_ei", 60_480, 1.0, bold=10.0)
     _case("wong_wang_ei_bold_sweep", "wong_wang_ei", 20_160, 1.0, bold=10.0, draws=64)

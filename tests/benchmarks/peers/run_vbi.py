@@ -67,18 +67,29 @@ def montbrio_pazo_roxin(variant, steps, bold=False, draws=1, dt=0.01):
     report(work, steps=steps, draws=draws, scheme="heun", dtype="float64", note=note)
 
 
-def reduced_wong_wang(steps, bold, draws=1, dt=1.0):
+def reduced_wong_wang(steps, bold, draws=1, dt=1.0, tr=720.0, features=False):
     """Reduced Wong-Wang."""
     from vbi.models.numba.rww import RWW_sde
 
-    common = {"weights": WEIGHTS, "dt": dt, "t_end": steps * dt, "sigma": 0.001, "tr": 720.0}
+    if features:
+        from vbi.feature_extraction.features import fc_stat, fcd_stat
+
+    common = {"weights": WEIGHTS, "dt": dt, "t_end": steps * dt, "sigma": 0.001, "tr": tr}
     common.update(I_ext=0.33, w=0.6, RECORD_S=not bold, RECORD_BOLD=bold)
 
     def work():
         results = [RWW_sde({**common, "G": 0.1 + 0.01 * d}).run() for d in range(draws)]
-        return [r["bold_d" if bold else "S"] for r in results]
+        signals = [np.asarray(r["bold_d" if bold else "S"]) for r in results]
+        if not features:
+            return signals
+        found = []
+        for signal in signals:
+            by_region = signal.T if len(signal) != N else signal
+            found += fc_stat(by_region)[0] + fcd_stat(by_region, TR=tr / 1000, win_len=60)[0]
+        return np.array(found)
 
     note = ("BOLD every step" if bold else "") + ("; draws one after another" if draws > 1 else "")
+    note += "; FCD windows move by one frame" if features else ""
     report(work, steps=steps, draws=draws, scheme="heun", dtype="float64", note=note)
 
 
@@ -152,6 +163,9 @@ CASES = {
     ("reduced_wong_wang", "numba"): lambda k: reduced_wong_wang(60_480 // k, False),
     ("reduced_wong_wang_bold", "numba"): lambda k: reduced_wong_wang(60_480 // k, True),
     ("reduced_wong_wang_bold_sweep", "numba"): lambda k: reduced_wong_wang(20_160 // k, True, 4),
+    ("reduced_wong_wang_features", "numba"): lambda k: reduced_wong_wang(
+        240_000, True, 2, tr=1000.0, features=True
+    ),
     ("wong_wang_ei", "numba"): lambda k: wong_wang_ei(60_480 // k, False),
     ("wong_wang_ei_bold", "numba"): lambda k: wong_wang_ei(60_480 // k, True),
     ("wong_wang_ei_bold_sweep", "numba"): lambda k: wong_wang_ei(20_160 // k, True, 4),
