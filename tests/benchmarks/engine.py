@@ -124,10 +124,10 @@ def shares(rows: list[dict], roof: dict[str, float]) -> dict[str, dict[str, floa
     """Shares of the multiply-add peak and, with delays, of the second cache's bandwidth that
     coupling uses, by workload.
     """
-    from brains import models, network
+    from brains import brain_of, network
     from roof import share_of_peak, share_of_reads
 
-    connectome, known = network(), models()
+    connectome = network()
     per_node = (connectome.weights != 0).sum() / connectome.n_regions
     found = {}
     for row in rows:
@@ -135,8 +135,8 @@ def shares(rows: list[dict], roof: dict[str, float]) -> dict[str, dict[str, floa
         workload = WORKLOADS[row["workload"]]
         if row["implementation"] != OWN or not fits or workload.held:
             continue
-        model, coupling = known[workload.model][:2]
-        channels = coupling.n_channels(len(model.sends))
+        brain = brain_of(workload)
+        channels = brain.coupling.n_channels(sum(name is not None for name in brain.sends))
         # Without delays the product is dense: it multiplies the zeros too.
         edges = per_node if workload.delays else connectome.n_regions
         used = {"multiply-adds": share_of_peak(row["rate"], edges, channels, roof["fma_gflops"])}

@@ -38,12 +38,14 @@ def _median(work) -> float:
 
 
 def edges(divisor: int) -> dict:
-    """Rates of the reduced Wong-Wang model at four sizes of network and one density."""
+    """Rates at four sizes of network and one density, over so many steps that the time to lay out
+    the arrays does not count.
+    """
     rows = []
     for delays in (False, True):
         workload = WORKLOADS["stuart_landau_delays" if delays else "reduced_wong_wang"]
         for n in (68, 200, 400, 1000):
-            steps = max(40, int(4e8 / (n * n * 32)) // divisor // 4 * 4)
+            steps = max(400, int(4e9 / (n * n * 32))) // divisor // 4 * 4
             brain = brain_of(workload, steps=steps, n=n)
             seconds = _median(lambda b=brain: _simulate(b, 32))
             links = int(np.count_nonzero(brain.connectome.weights))
