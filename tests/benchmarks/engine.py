@@ -224,9 +224,10 @@ def _name(row: dict) -> tuple[str, str, str]:
 
 
 def write(found: dict) -> None:
-    """Write table and figure of a result."""
+    """Write numbers, table and figure of a result."""
     from figure import draw
 
+    (TARGET / "engine.json").write_text(json.dumps(found, indent=1))
     (TARGET / "engine.md").write_text(page(found))
     draw(found, TARGET / "engine.png")
     print(f"written to {TARGET}: engine.json, engine.md, engine.png")
