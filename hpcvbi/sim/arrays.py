@@ -106,6 +106,7 @@ def kernel_of(job: Job, network: Network, width: int) -> Kernel:
         shape=network.shape,
         targets=network.targets,
         own_delays=network.own_delays,
+        long_visits=network.window > SPAN,
         level=job.level,
     )
 

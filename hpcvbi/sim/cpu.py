@@ -13,6 +13,8 @@ from hpcvbi.sim.network import Network, lay_out
 
 MOST_HISTORY = 2**20
 """Bytes."""
+MOST_STEPS = 32
+"""Steps of one visit of a node: as many slots of each connection are read one after the other."""
 
 
 @cache
@@ -42,7 +44,7 @@ def sums(width: int, dtype: np.dtype) -> int:
 def run(job: Job, *, width: int | None = None, threads: int = 1):
     """Simulate every draw of a job: signals by monitor, and whether the final state is finite."""
     width = width or default_width(job)
-    network = lay_out(job.brain, job.theta, job.dtype, sums(width, job.dtype))
+    network = lay_out(job.brain, job.theta, job.dtype, sums(width, job.dtype), MOST_STEPS)
     kernel = kernel_of(job, network, width)
     last = len(job.draws) - 1
     groups = [np.arange(s, s + width).clip(max=last) for s in range(0, last + 1, width)]

@@ -86,6 +86,7 @@ class Kernel:
     shape: Shape
     targets: int
     own_delays: bool
+    long_visits: bool
     level: int
 
     @property

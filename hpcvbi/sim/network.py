@@ -7,8 +7,6 @@ import numpy as np
 from hpcvbi.brain.brain import SPEED, Brain
 from hpcvbi.sim.kernel import SPAN, Shape
 
-MOST_STEPS = 32
-"""Steps of one visit: as many slots of each connection are read one after the other."""
 DENSE_FROM = 0.25
 """Share of non-zero weights from which a dense product beats a gather."""
 
@@ -53,9 +51,11 @@ class Network:
         return np.ascontiguousarray((self.delays[lanes] + 1).T.astype(np.int32)).reshape(-1)
 
 
-def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) -> Network:
+def lay_out(
+    brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int, most_steps: int = SPAN
+) -> Network:
     """Choose the layout of a brain's network and fill it; `registers` is the number of sums that a
-    dense product can hold.
+    dense product can hold, `most_steps` how many steps one visit of a node may take.
     """
     weights = brain.connectome.weights
     n = len(weights)
@@ -71,7 +71,7 @@ def lay_out(brain: Brain, theta: np.ndarray, dtype: np.dtype, registers: int) ->
         shape, window = "held", brain.hold
     elif delays.size and delays.min() >= SPAN - 1:
         shape = "blocked"
-        ahead = window = min(int(delays.min()) + 1, MOST_STEPS) // SPAN * SPAN
+        ahead = window = min(int(delays.min()) + 1, most_steps) // SPAN * SPAN
     span = SPAN if shape == "blocked" else 1
     longest = int(delays.max(initial=0)) + 1
     rows, sources, weights, delays = _even(weights, delays)

@@ -126,27 +126,42 @@ class Writer:
 
     def blocked(self) -> None:
         """`window` steps per visit of a node, SPAN at a time."""
-        self.add("for begin in range(0, steps, window):", 4)
-        self.watch.countdown(8)
-        self.add("for i in each(nodes):", 8)
-        self.load_node(12)
-        self.watch.start_countdown(12)
-        self.add(f"for t in range(begin, min(begin + window, steps), {SPAN}):", 12)
-        self.add(f"quad, slot = t // {SPAN}, t % ring", 16)
-        totals = self.gather(SPAN, 16)
-        self.noise("", 16)
-        own = self.step.channels(16)
-        for s in range(SPAN):
-            self.watch.count(s, 16)
-            self.one_step(s, totals[s], own, "n{n}_{s}", 16)
-            own = self.step.channels(16)
-            self.keep_channels(own, s, SPAN, 16)
-            if s < SPAN - 1:
-                self.add(f"if t + {s + 1} == steps:", 16)
-                self.add("break", 20)
-        self.store_node(12)
+        where = f"quad, slot = t // {SPAN}, t % ring"
+        if self.kernel.long_visits:
+            self.add("for begin in range(0, steps, window):", 4)
+            self.watch.countdown(8)
+            self.add("for i in each(nodes):", 8)
+            self.watch.start_countdown(12)
+            self.add(f"for t in range(begin, min(begin + window, steps), {SPAN}):", 12)
+            self.add(where, 16)
+            self.span("break", 16)
+        else:
+            self.add(f"for t in range(0, steps, {SPAN}):", 4)
+            self.add(where, 8)
+            for s in range(SPAN):
+                self.watch.timing(s, 8)
+            self.add("for i in each(nodes):", 8)
+            self.span("continue", 12)
         self.add("barrier()", 8)
         self.watch.finish(8)
+
+    def span(self, leave: str, spaces: int) -> None:
+        """SPAN steps of node i; `leave` where the simulation ends among them."""
+        totals = self.gather(SPAN, spaces)
+        self.noise("", spaces)
+        self.load_node(spaces)
+        own = self.step.channels(spaces)
+        for s in range(SPAN):
+            if self.kernel.long_visits:
+                self.watch.count(s, spaces)
+            self.one_step(s, totals[s], own, "n{n}_{s}", spaces)
+            own = self.step.channels(spaces)
+            self.keep_channels(own, s, SPAN, spaces)
+            if s < SPAN - 1:
+                self.add(f"if t + {s + 1} == steps:", spaces)
+                self.store_node(spaces + 4)
+                self.add(leave, spaces + 4)
+        self.store_node(spaces)
 
     def stepwise(self) -> None:
         """One step of all nodes at a time, with sparse or dense totals."""

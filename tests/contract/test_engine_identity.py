@@ -11,7 +11,7 @@ import pytest
 from engine_brains import brain_of, theta_of
 
 from hpcvbi import Connectome, Simulated, Status, simulate
-from hpcvbi.sim import network
+from hpcvbi.sim import cpu, network
 
 DRAWS = 35
 WIDE = {
@@ -107,6 +107,19 @@ def test_dense_and_sparse_layouts(monkeypatch, model, dtype, width):
     sparse = simulate(brain, theta, seed=5, dtype=dtype, width=width).signals
     for name, signal in sparse.items():
         np.testing.assert_allclose(signal, dense[name], rtol=0, atol=2e-5 * np.abs(signal).max())
+
+
+def test_steps_per_visit(monkeypatch):
+    """Delays of 32 steps and more let a node take 32 of the 424 steps at once."""
+    slow = replace(brain_of("reduced_wong_wang", "long", "euler"), speed=0.25)
+    theta, found = theta_of(slow, 8), {}
+    for most in (4, 20, 32):
+        monkeypatch.setattr(cpu, "MOST_STEPS", most)
+        assert network.lay_out(slow, theta, np.dtype("float32"), 8, most).window == most
+        found[most] = simulate(slow, theta, seed=5, width=8).signals
+    assert np.ptp(found[4]["bold"]) > 0
+    assert_same_bits(found[20], found[4])
+    assert_same_bits(found[32], found[4])
 
 
 def test_absent_connections_do_not_matter(whole):
