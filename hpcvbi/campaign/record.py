@@ -79,6 +79,16 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
     return variables, _chain_and_draw(len(theta))
 
 
+def learned_from(proposed: int, learned: int) -> dict[str, int | float]:
+    """Attributes of a posterior: of how many draws it was learned, and the share left out."""
+    return {
+        "draws_proposed": proposed,
+        "draws_learned_from": learned,
+        "draws_excluded": proposed - learned,
+        "excluded_fraction": (proposed - learned) / proposed,
+    }
+
+
 def posterior_predictive(
     arrays: Mapping[str, np.ndarray], names: tuple[str, ...], labels: tuple[str, ...]
 ) -> Dataset:
