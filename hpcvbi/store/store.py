@@ -133,6 +133,11 @@ class Store:
         """Names of the arrays that every block of a prepared round writes, `status` among them."""
         return arrays.outputs_of(self._group(chain, round))
 
+    def block_size(self, chain: str, round: str) -> int | None:
+        """Draws per block of a prepared round; None where it is not prepared."""
+        prepared = self._marks.rounds.get((chain, round))
+        return None if prepared is None else prepared["block"]
+
     def rounds(self, chain: str) -> list[str]:
         """Names of the prepared rounds of a chain."""
         return sorted(round for name, round in self._marks.rounds if name == chain)
