@@ -163,7 +163,7 @@ class Loop:
         brain, person = subject.brain, subject.person
         times = person.tr_s * np.arange(1, 1 + round(brain.duration / 1000.0 / person.tr_s))
         outputs = record.outputs(
-            wish.keep, self.study.features.names, brain.connectome.labels, times
+            wish.keep, self.study.features.names, brain.connectome.labels, times, wish.bits
         )
         # a round that is there keeps its blocks, however many draws the study has by now
         block = self.store.block_size(name, wish.round) or block_size(

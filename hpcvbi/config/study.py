@@ -23,6 +23,7 @@ from hpcvbi.config.sections import (
     Yardsticks,
 )
 from hpcvbi.config.source import Source
+from hpcvbi.core.errors import ConfigError
 
 
 class Study(Document):
@@ -45,6 +46,11 @@ class Study(Document):
     """
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
     """What is stored of every draw besides features; `fc_model` is without measurement noise."""
+    bits: Annotated[int, Field(ge=1, le=23)] | None = None
+    """Bits of the mantissa that `keep` stores, 10 for an error of at most 2^-11 of each number: of
+    BOLD that fluctuates by a hundredth of its mean, 10 bits keep 3 or 4. Null for exact. Features
+    are computed before, and learning sees no difference.
+    """
     cluster: Local = Local()
 
     @classmethod
@@ -52,6 +58,9 @@ class Study(Document):
         """Return the study that a parsed file describes; ConfigError says all that is wrong."""
         study = super().parsed(data, source)
         study.check_priors(study.parameters, "parameters")
+        if study.bits is not None and not study.keep:
+            with study.at("bits"):
+                raise ConfigError("round what `keep` names, and it names nothing: leave them out")
         return study
 
     @classmethod
