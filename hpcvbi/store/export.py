@@ -131,8 +131,8 @@ def _write_tree(tree: xr.DataTree, target: Path) -> None:
     if find_spec("h5netcdf") is None or find_spec("h5py") is None:
         raise ExportError(
             f"one NetCDF file with groups ({target.name}) needs h5netcdf and h5py: pip "
-            f"install 'hpcvbi[netcdf]'; or name a folder ({target.stem}), which gets a classic NetCDF file "
-            f"per group, or for ArviZ {target.stem}.zarr"
+            f"install 'hpcvbi[netcdf]'; or name a folder ({target.stem}), which gets a classic "
+            f"NetCDF file per group, or for ArviZ {target.stem}.zarr"
         )
     with published(target) as draft:
         tree.to_netcdf(draft, engine="h5netcdf", format="NETCDF4")
