@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from finished_study import Cohort, Fate, write
+from in_process import Silent, Together
 from rich.console import Console
+from synthetic_people import write_study
 
+from hpcvbi import open_store
+from hpcvbi.campaign.loop import run
 from hpcvbi.cli import show
 from hpcvbi.cli.progress import progress_on
+from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.core.block import Block, BlockReport, Status, blocks_of
 from hpcvbi.core.space import Param
 from hpcvbi.report import build, findings, judged
@@ -117,3 +122,49 @@ def test_the_page_counts_every_round(tmp_path: Path) -> None:
     many = {**result.numbers, "excluded": np.asarray(EXCLUDED), "learned": np.asarray(36.0)}
     said = {f.about: f for f in findings(replace(result, numbers=many))}
     assert said["excluded"].loud and "10.0%" in said["excluded"].text
+
+
+def test_a_run_says_what_became_of_its_draws_and_what_it_learned_from(
+    people_folder: Path, tmp_path: Path
+) -> None:
+    """Euler on dx = gamma x is stable for -gamma dt < 2: what gamma is, the draw becomes."""
+    path, out = tmp_path / "study.yaml", tmp_path / "out"
+    text = write_study(path, people_folder, out).read_text()
+    for old, new in (
+        ("{name: wong_wang_ei}", "{name: linear}"),
+        ("on: [S_E]", "on: [x]"),
+        ("of: S_E", "of: x"),
+        ("burn_in: 10080}", "burn_in: 1440, refine: 2}"),
+        ("sigma: {prior: log_uniform, low: 5e-5, high: 4e-4}",
+         "gamma: {prior: uniform, low: -6.0, high: -0.5}"),
+        ("G: {prior: uniform, low: 0.4, high: 1.3}", "G: {prior: uniform, low: 1e-3, high: 2e-3}"),
+        ("draws: 48", "rounds: 1\n  draws: 48"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text + "values: {sigma: 1e-3}\n")
+    study = load(path)
+    people = cohort_of(study)[:1]
+    manifest, sha256 = identity(study, people)
+    with Driver.create(out, manifest, sha256) as store:
+        outcome = run(study, people, store, lambda: Together(out), Silent())  # type: ignore
+    assert not outcome.failed
+    found = open_store(out)["anna/round_000"].to_dataset()
+    gamma = found.theta.sel(param="gamma").values
+    became = np.select(
+        [gamma > -1, gamma > -2, gamma > -4],
+        [Status.OK, Status.HALVED, Status.QUARTERED],
+        Status.DIVERGED,
+    )
+    np.testing.assert_array_equal(found.status, became)
+    first = next(r for r in progress(out).rounds if r.round == "round_000")
+    counts = [int((became == s).sum()) for s in Status]
+    assert (first.ok, first.halved, first.quartered) == (counts[1], counts[4], counts[5])
+    assert (first.diverged, first.failed) == (counts[2], 0) and first.diverged > 5
+    about = open_store(out)["anna/posterior"].attrs
+    assert about["draws_proposed"] == 48 and about["draws_excluded"] == first.diverged
+    assert about["excluded_fraction"] == first.diverged / 48
+    judgement = open_store(out)["anna/evaluation"]
+    assert float(judgement["excluded"]) == about["excluded_fraction"]
+    assert float(judgement["diverged"]) == sum(r.diverged for r in progress(out).rounds)
+    assert any(f.about == "excluded" and f.loud for r in judged(out) for f in findings(r))

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import Enough, Silent, Together
 from synthetic_people import write_study
 
 from hpcvbi.campaign import plan, subjects_of
 from hpcvbi.campaign.blocks import LARGE_SHARD, LARGE_TASK, SMALL_SHARD, draws_per_block
 from hpcvbi.campaign.loop import run
-from hpcvbi.cluster.executor import Learned
-from hpcvbi.cluster.task import simulate_block
 from hpcvbi.config import cohort_of, identity, load
-from hpcvbi.core.block import Block, BlockReport, Status, blocks_of
+from hpcvbi.core.block import BlockReport, Status, blocks_of
 from hpcvbi.core.space import Param
 from hpcvbi.store import Driver, Output, Variable
 from hpcvbi.store.layout import RoundLayout
@@ -112,45 +111,11 @@ def test_the_study_decides_and_an_explicit_number_stays_possible(people_folder, 
     assert blocks(text.replace("block: 16\n", "")) == chosen
 
 
-class Enough(Exception):
-    """The test has seen what it wants to see."""
-
-
-class Together:
-    """Computes blocks in this process and hands over all that were submitted at once."""
-
-    free, workers = 100, 1
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.submitted, self.waited = str(folder), list[Block](), 0
-
-    def submit(self, block: Block, priority: int = 0) -> None:
-        self.submitted.append(block)
-
-    def learn(self, label: str, function) -> None:
-        raise Enough
-
-    def wait(self, timeout: float | None = None) -> list[BlockReport | Learned]:
-        self.waited += 1
-        blocks, self.submitted = self.submitted, []
-        return [simulate_block(self.folder, block) for block in blocks]
-
-    def close(self) -> None:
-        pass
-
-
-class Silent:
-    """Follows nothing."""
-
-    def __getattr__(self, name: str):
-        return lambda *told: None
-
-
 def test_marks_that_come_together_are_one_fsync(people_folder, tmp_path, monkeypatch) -> None:
     study = load(write_study(tmp_path / "study.yaml", people_folder, tmp_path / "out"))
     people, out = cohort_of(study), tmp_path / "out"
     manifest, sha256 = identity(study, people)
-    executor, real = Together(out), os.fsync
+    executor, real = Together(out, learns=False), os.fsync
     commits: list[int] = []  # blocks marked by each fsync of the ledger
     seen = 0
 
