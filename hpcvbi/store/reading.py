@@ -20,7 +20,7 @@ from hpcvbi.core.errors import StoreError
 from hpcvbi.store.gathering import gather
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import read_manifest
-from hpcvbi.store.marks import GroupKey, Marks
+from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.store import root_attrs, runs_of
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
@@ -57,13 +57,13 @@ def open_store(
     _, sha256 = read_manifest(folder)
     marks = read_marks(folder, sha256)
     groups = _groups(folder, marks, people)
-    root = folder / "store.zarr"
+    root, blocks = folder / "store.zarr", marks.done()
     tree = {"/": xr.Dataset(attrs=root_attrs(sha256))}
     for (chain, group), mark in groups.items():
         if not group_holds(root, mark, verify):
             raise StoreError(_gone(group_path(root, chain, group)))
         tree[f"{chain}/{group}"] = (
-            _round(root, mark, marks, verify) if mark["kind"] == "prepared" else _open(root, mark)
+            _round(root, mark, blocks, verify) if mark["kind"] == "prepared" else _open(root, mark)
         )
     return xr.DataTree.from_dict(tree)
 
@@ -109,12 +109,13 @@ def _open(root: Path, mark: Record, draws: int | None = None) -> xr.Dataset:
     except Exception as error:  # zarr and xarray raise various errors on damaged metadata
         raise StoreError(_gone(folder)) from error
     # labels of labels, such as param_unit, are as small as the labels themselves
-    return found.assign_coords({name: found[name].load() for name in found.coords})
+    late = [name for name, coord in found.coords.items() if coord.chunks is not None]
+    return found.assign_coords({name: found[name].load() for name in late})
 
 
-def _round(root: Path, mark: Record, marks: Marks, verify: Verify) -> xr.Dataset:
+def _round(root: Path, mark: Record, marked: dict[BlockKey, Record], verify: Verify) -> xr.Dataset:
+    """Open a round; `marked` are the blocks that the ledger marks, of all rounds."""
     chain, group, draws = mark["chain"], mark["group"], mark["draws"]
-    marked = marks.done()
     done = [b for b in blocks_of(chain, group, draws, mark["block"]) if b.key in marked]
     good = blocks_that_hold(root, marked, (b.key for b in done), verify)
     if lost := [b.index for b in done if b.key not in good]:
