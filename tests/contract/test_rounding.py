@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from in_process import Enough, Silent, Together
 from synthetic_people import recorded_bold, synthetic_connectome, write_study
 
 import hpcvbi
-from hpcvbi.config import load
+from hpcvbi.campaign.loop import run
+from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ConfigError, StoreError
 from hpcvbi.core.space import Param
@@ -128,3 +130,22 @@ def test_bits_that_cannot_be_are_refused(people_folder: Path, tmp_path: Path) ->
     path.write_text(text.replace("keep: [bold]", "keep: []") + "bits: 10\n")
     with pytest.raises(ConfigError, match="round what `keep` names, and it names nothing"):
         load(path)
+
+
+def test_learning_sees_no_difference(people_folder: Path, tmp_path: Path) -> None:
+    rounds = {}
+    for name, extra in (("exact", ""), ("rounded", "bits: 10\n")):
+        path, out = tmp_path / f"{name}.yaml", tmp_path / name
+        path.write_text(write_study(path, people_folder, out).read_text() + extra)
+        study = load(path)
+        people = cohort_of(study)[:1]
+        manifest, sha256 = identity(study, people)
+        executor = Together(out, learns=False)
+        with Driver.create(out, manifest, sha256) as store, pytest.raises(Enough):
+            run(study, people, store, lambda e=executor: e, Silent())  # type: ignore
+        rounds[name] = Store.open(out).read("anna", "round_000")
+    exact, kept = rounds["exact"], rounds["rounded"]
+    for same in ("theta", "status", "features"):
+        np.testing.assert_array_equal(exact[same], kept[same])
+    assert np.isfinite(exact["bold"]).all()
+    np.testing.assert_array_equal(kept["bold"], rounded(exact["bold"], BITS))

@@ -1,10 +1,14 @@
 """Few and large files: how many draws make a block, what a round costs in inodes, and in fsyncs."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import environment
 from in_process import Enough, Silent, Together
 from synthetic_people import write_study
 
@@ -134,3 +138,17 @@ def test_marks_that_come_together_are_one_fsync(people_folder, tmp_path, monkeyp
     # of each person three blocks of the first round and one of the grid
     assert executor.waited == 1
     assert [n for n in commits if n] == [2 * (3 + 1)]
+
+
+@pytest.mark.battery
+def test_durability_costs_less_than_two_percent(tmp_path: Path) -> None:
+    """Digests, fsyncs and the mark of a block of 12 s, by the wall clock: needs an idle machine."""
+    script = Path(__file__).parents[1] / "benchmarks/extras.py"
+    command = [sys.executable, str(script), "ledger"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(found)
+    assert found["simulating"] > 10.0
+    assert found["features"]["share"] < 0.02 and found["signals"]["share"] < 0.02
