@@ -1,5 +1,7 @@
 """Virtual Brain Inference on supercomputers."""
 
+from typing import TYPE_CHECKING, Any
+
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.brain.coupling import (
@@ -25,6 +27,9 @@ from hpcvbi.observe.sampling import Average, Sample, samples
 from hpcvbi.observe.summary import Fc, Moments, Spectrum
 from hpcvbi.sim.inhibition import balance_inhibition
 from hpcvbi.sim.simulate import Simulated, simulate
+
+if TYPE_CHECKING:
+    from hpcvbi.store.reading import gather, open_store
 
 __all__ = [
     "COUPLINGS",
@@ -67,7 +72,20 @@ __all__ = [
     "Waypoints",
     "WhiteNoise",
     "balance_inhibition",
+    "gather",
+    "open_store",
     "samples",
     "simulate",
 ]
 __version__ = "0.1.0"
+
+_READING = ("gather", "open_store")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs xarray once it is asked for."""
+    if name not in _READING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hpcvbi.store import reading
+
+    return getattr(reading, name)

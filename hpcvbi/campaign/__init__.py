@@ -3,6 +3,7 @@
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     trial      a single simulation, without inference
+    export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
 
 Nothing finished is ever lost or done twice: what the store holds is not simulated, learned or
@@ -11,17 +12,20 @@ judged again, and what a resumed run computes depends on the study alone, never 
 
 from hpcvbi.campaign.chain import Subject, subjects_of
 from hpcvbi.campaign.conduct import conduct
+from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.plan import Plan, plan, rounds_of
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
 
 __all__ = [
+    "EXPORTS",
     "Outcome",
     "Plan",
     "Progress",
     "Subject",
     "TrialOutcome",
     "conduct",
+    "export",
     "plan",
     "rounds_of",
     "simulate_trial",

@@ -12,7 +12,7 @@ from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of
-from hpcvbi.core.block import WHOLE, Status
+from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
@@ -32,6 +32,7 @@ class Simulate:
     theta: np.ndarray
     keep: tuple[str, ...] = ()
     background: bool = False
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,18 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     yield Simulate("grid", grid, kept, background=True)
 
     algorithm = algorithm_of(study)
-    state = algorithm.init(len(space), subject.recorded.features[0])
+    state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
-        data = yield Simulate(f"round_{number:03d}", space.from_unit(u), study.keep)
+        data = yield Simulate(
+            f"round_{number:03d}", space.from_unit(u), study.keep, bits=study.bits
+        )
         group = f"inference_{number:03d}"
+        x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
+        proposed, learned = proposed + len(x), learned + int(np.isfinite(x).all(axis=1).sum())
         if store.has(name, group):
             state = algorithm.from_arrays(store.get(name, group)[0])
         else:
-            x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
             update = partial(algorithm.update, state, space.to_unit(data["theta"]), x)
             state, info = yield Learn(group, partial(update, seed("update", number)))
             store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())
@@ -101,7 +105,8 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         "posterior",
         partial(sample, subject.recorded.features[0], POSTERIOR_DRAWS, seed("posterior")),
     )
-    store.put(name, "posterior", *record.posterior(space.from_unit(u), space))
+    about = record.learned_from(proposed, learned)
+    store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)
     store.put(name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels))
@@ -118,7 +123,6 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         "twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins"))
     )
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
-    status = np.concatenate(statuses)
     numbers, words = judge(
         Evidence(
             u=u,
@@ -137,8 +141,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             grid_best=best,
             fresh_model_fc=fresh["fc_model"],
             fresh_fc=fresh["fc"],
-            draws=len(status),
-            diverged=int((status == Status.DIVERGED).sum()),
+            status=np.concatenate(statuses),
+            proposed=proposed,
+            learned=learned,
         )
     )
     store.put(name, "evaluation", *record.evaluation(numbers, space, names), {"verdict": words})

@@ -12,6 +12,7 @@ import numpy as np
 
 from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
+from hpcvbi.campaign.plan import block_size
 from hpcvbi.cluster import Executor, Failure, Learned
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
@@ -162,12 +163,14 @@ class Loop:
         brain, person = subject.brain, subject.person
         times = person.tr_s * np.arange(1, 1 + round(brain.duration / 1000.0 / person.tr_s))
         outputs = record.outputs(
-            wish.keep, self.study.features.names, brain.connectome.labels, times
+            wish.keep, self.study.features.names, brain.connectome.labels, times, wish.bits
         )
-        theta = self.store.prepare(
-            name, wish.round, wish.theta, brain.space.params, outputs, self.study.block
+        # a round that is there keeps its blocks, however many draws the study has by now
+        block = self.store.block_size(name, wish.round) or block_size(
+            self.study, subject, len(wish.theta), wish.keep
         )
-        blocks = blocks_of(name, wish.round, len(theta), self.study.block)
+        theta = self.store.prepare(name, wish.round, wish.theta, brain.space.params, outputs, block)
+        blocks = blocks_of(name, wish.round, len(theta), block)
         missing = self.store.missing(blocks)
         self._left[name, wish.round] = {block.index for block in missing}
         self.progress.planned(name, wish.round, blocks, len(missing))

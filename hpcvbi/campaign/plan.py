@@ -1,11 +1,13 @@
 """What a run would cost, from study and people alone. Nothing is computed, nothing written."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from hpcvbi.campaign.blocks import draws_per_block
 from hpcvbi.campaign.chain import Subject, algorithm_of
 from hpcvbi.config import Study
-from hpcvbi.core.block import blocks_of
 
 NODE_STEPS_PER_CORE_SECOND = 100e6
 """A cautious rate of the engine in float32; `make bench` measures the machine's own."""
@@ -44,7 +46,7 @@ def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     for name, (draws, keep) in rounds_of(study).items():
         work = sum(draws * s.brain.n_steps * s.brain.connectome.n_regions for s in subjects)
         size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
-        blocks = len(subjects) * len(blocks_of("", name, draws, study.block))
+        blocks = sum(-(-draws // block_size(study, s, draws, keep)) for s in subjects)
         hours = work / NODE_STEPS_PER_CORE_SECOND / 3600.0
         rounds.append(RoundPlan(name, draws * len(subjects), blocks, size, hours))
     members = algorithm_of(study).members
@@ -69,8 +71,24 @@ def rounds_of(study: Study) -> dict[str, tuple[int, set[str]]]:
 
 def bytes_per_draw(study: Study, subject: Subject, keep: set[str]) -> int:
     """Size of what is stored of one draw, before compression."""
-    n = subject.brain.connectome.n_regions
-    pairs, volumes = n * (n - 1) // 2, round(subject.brain.duration / 1000.0 / subject.person.tr_s)
-    sizes = {"fc": 4 * pairs, "fc_model": 4 * pairs, "bold": 4 * n * volumes}
+    sizes = _sizes(subject)
     always = 8 * (len(subject.brain.space) + len(study.features.names)) + 1
     return always + sum(sizes[name] for name in keep)
+
+
+def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]) -> int:
+    """Return the draws per block of a round of `draws` that keeps `keep`, as study and data say."""
+    if study.block is not None:
+        return study.block
+    sizes = _sizes(subject)
+    kept = max((sizes[name] for name in keep), default=0)
+    number = np.dtype(study.simulation.dtype).itemsize
+    simulated = len(subject.brain.monitors) * sizes["bold"] // 4 * number
+    return draws_per_block(draws, kept, simulated)
+
+
+def _sizes(subject: Subject) -> dict[str, int]:
+    """Bytes per draw of what may be kept."""
+    n = subject.brain.connectome.n_regions
+    pairs, volumes = n * (n - 1) // 2, round(subject.brain.duration / 1000.0 / subject.person.tr_s)
+    return {"fc": 4 * pairs, "fc_model": 4 * pairs, "bold": 4 * n * volumes}

@@ -1,6 +1,7 @@
 """What is written about a person, as named data with units, in ArviZ's names where it has them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,10 +30,14 @@ def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
 
 
 def outputs(
-    keep: tuple[str, ...], features: tuple[str, ...], labels: tuple[str, ...], times_s: np.ndarray
+    keep: tuple[str, ...],
+    features: tuple[str, ...],
+    labels: tuple[str, ...],
+    times_s: np.ndarray,
+    bits: int | None = None,
 ) -> tuple[Output, ...]:
     """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model
-    and bold.
+    and bold, rounded to `bits` bits of mantissa.
     """
     pairs = pairs_coordinate(labels)
     region = Variable("region", ("region",), np.array(labels))
@@ -47,7 +52,7 @@ def outputs(
     always = Output(
         "features", ("draw", "feature"), (features_coordinate(features),), dtype="float64"
     )
-    return (always, *(known[name] for name in known if name in keep))
+    return (always, *(replace(known[name], bits=bits) for name in known if name in keep))
 
 
 def connectome(brain_connectome: Connectome) -> Dataset:
@@ -77,6 +82,16 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
         for column, p in enumerate(space.params)
     ]
     return variables, _chain_and_draw(len(theta))
+
+
+def learned_from(proposed: int, learned: int) -> dict[str, int | float]:
+    """Attributes of a posterior: of how many draws it was learned, and the share left out."""
+    return {
+        "draws_proposed": proposed,
+        "draws_learned_from": learned,
+        "draws_excluded": proposed - learned,
+        "excluded_fraction": (proposed - learned) / proposed,
+    }
 
 
 def posterior_predictive(

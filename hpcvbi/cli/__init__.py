@@ -1,5 +1,5 @@
-"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi simulate FILE`,
-`hpcvbi doctor`. No logic lives here.
+"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi export STORE TARGET`,
+`hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
 import sys
@@ -103,6 +103,34 @@ def report(study: StudyFile) -> None:
     written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
+
+
+@app.command()
+def export(
+    store: Annotated[
+        Path, typer.Argument(metavar="STORE", help="The study's output folder, or its store.zarr.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="What to write; must be free.")],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="netcdf | arviz | pyabc | csv; by default as TARGET ends: .nc, .zarr, .db, .csv."
+        ),
+    ] = None,
+    person: Annotated[
+        list[str] | None, typer.Option(help="Whom to export, more than once; everybody if absent.")
+    ] = None,
+) -> None:
+    """Write the results for other programs: NetCDF, ArviZ, pyABC's visualisers, a table.
+
+    netcdf: everything, in one file TARGET.nc or, into a folder, in a classic file per group.
+    arviz: the inference in ArviZ's groups. pyabc: rounds as populations of a SQLite history.
+    csv: posterior samples.
+    """
+    from hpcvbi import campaign
+
+    name = campaign.export(store, target, format, person)
+    Console().print(f"wrote {target} ({name})", soft_wrap=True)
 
 
 @app.command()

@@ -32,7 +32,7 @@ class Tally:
         self._log, self._console = log, console
         self._left: dict[Key, int] = {}
         self._draws: dict[Key, int] = {}
-        self._diverged: dict[Key, int] = {}
+        self._lost: dict[Key, dict[str, int]] = {}
         self._begin: dict[Key, float] = {}
 
     def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
@@ -40,7 +40,7 @@ class Tally:
         key = chain, round
         self._left[key], self._begin[key] = missing, time.monotonic()
         self._draws[key] = sum(block.size for block in blocks)
-        self._diverged[key] = 0
+        self._lost[key] = {"diverged": 0, "failed": 0}
         if not missing:
             self.line(f"{chain}  {round}  {self._draws[key]} draws  already in the store")
 
@@ -48,13 +48,15 @@ class Tally:
         """Count a block; the last one of its round writes the line."""
         key = report.block.chain, report.block.round
         self._left[key] -= 1
-        self._diverged[key] += report.diverged
+        self._lost[key]["diverged"] += report.diverged
+        self._lost[key]["failed"] += report.failed
         if not self._left[key]:
             seconds = time.monotonic() - self._begin[key]
-            share = 100.0 * self._diverged[key] / self._draws[key]
+            shares = {what: 100.0 * n / self._draws[key] for what, n in self._lost[key].items()}
+            failed = f"{shares['failed']:.1f} % failed  " if shares["failed"] else ""
             self.line(
-                f"{key[0]}  {key[1]}  {self._draws[key]} draws  {share:.1f} % diverged  "
-                f"{seconds:.0f} s"
+                f"{key[0]}  {key[1]}  {self._draws[key]} draws  "
+                f"{shares['diverged']:.1f} % diverged  {failed}{seconds:.0f} s"
             )
 
     def learned(self, chain: str, label: str, seconds: float) -> None:

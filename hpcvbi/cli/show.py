@@ -32,18 +32,20 @@ def plan(console: Console, study: Study, planned: Plan) -> None:
 
 def status(console: Console, progress: Progress) -> None:
     """Show how far a study is."""
-    rows = Table("person", "round", "blocks", "draws", "diverged", "CPU s", "last", box=None)
+    what = ("ok", "dt/2", "dt/4", "diverged", "failed")
+    rows = Table("person", "round", "blocks", "draws", *what, "CPU s", box=None)
     for r in progress.rounds:
         rows.add_row(
             r.chain,
             r.round,
             f"{r.blocks_done}/{r.blocks}",
             f"{r.draws_done}/{r.draws}",
-            str(r.diverged),
+            *map(str, (r.ok, r.halved, r.quartered, r.diverged, r.failed)),
             f"{r.seconds:.0f}",
-            r.last or "",
         )
     console.print(rows)
+    if last := max((r.last for r in progress.rounds if r.last), default=None):
+        console.print(f"last block: {last}", soft_wrap=True)
     judged = sorted(chain for chain, group in progress.puts if group == "evaluation")
     console.print(f"judged: {', '.join(judged) or 'nobody yet'}", soft_wrap=True)
     driver = progress.driver

@@ -6,6 +6,7 @@ once per person.
 
 import socket
 import time
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
@@ -51,9 +52,12 @@ def simulate_block(folder: str, block: Block) -> BlockReport:
     digests = store.write_block(
         block, {name: products[name] for name in store.outputs(block.chain, block.round)}
     )
+    counted = Counter(simulated.status.tolist())
     return BlockReport(
         block=block,
-        diverged=int((simulated.status == Status.DIVERGED).sum()),
+        diverged=counted[Status.DIVERGED],
+        halved=counted[Status.HALVED],
+        quartered=counted[Status.QUARTERED],
         seconds=time.perf_counter() - start,
         host=socket.gethostname(),
         digests=digests,

@@ -23,6 +23,7 @@ from hpcvbi.config.sections import (
     Yardsticks,
 )
 from hpcvbi.config.source import Source
+from hpcvbi.core.errors import ConfigError
 
 
 class Study(Document):
@@ -39,10 +40,17 @@ class Study(Document):
     features: FeaturesSection
     inference: Inference = Inference()
     yardsticks: Yardsticks
-    block: Annotated[int, Field(ge=1, le=65_536)] = 32
-    """Draws per block: one task, one shard."""
+    block: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Draws per block: one task, one shard. Null: 32 to 1024, from the number of draws in a round
+    and the size of what is kept of each; results do not depend on it.
+    """
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
     """What is stored of every draw besides features; `fc_model` is without measurement noise."""
+    bits: Annotated[int, Field(ge=1, le=23)] | None = None
+    """Bits of the mantissa that `keep` stores, 10 for an error of at most 2^-11 of each number: of
+    BOLD that fluctuates by a hundredth of its mean, 10 bits keep 3 or 4. Null for exact. Features
+    are computed before, and learning sees no difference.
+    """
     cluster: Local = Local()
 
     @classmethod
@@ -50,6 +58,9 @@ class Study(Document):
         """Return the study that a parsed file describes; ConfigError says all that is wrong."""
         study = super().parsed(data, source)
         study.check_priors(study.parameters, "parameters")
+        if study.bits is not None and not study.keep:
+            with study.at("bits"):
+                raise ConfigError("round what `keep` names, and it names nothing: leave them out")
         return study
 
     @classmethod

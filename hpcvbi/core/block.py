@@ -45,12 +45,16 @@ class BlockReport:
     """What a worker tells the driver about a block that lies in the store: no array, about 300
     bytes.
 
+    `diverged`, `failed`, `halved` and `quartered` count draws by their status; the others are OK.
     `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the
     content].
     """
 
     block: Block
     diverged: int
+    failed: int = field(default=0, kw_only=True)
+    halved: int = field(default=0, kw_only=True)
+    quartered: int = field(default=0, kw_only=True)
     seconds: float
     host: str
     digests: dict[str, list[int | str]] = field(default_factory=dict)

@@ -31,3 +31,7 @@ class TooFewSurvivors(HpcvbiError):
 
 class ClusterError(HpcvbiError):
     """Workers that cannot be started, or that keep dying."""
+
+
+class ExportError(HpcvbiError):
+    """Results that cannot be written in another format, or not there."""

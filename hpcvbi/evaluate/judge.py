@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpcvbi.core.block import Status
 from hpcvbi.core.pairs import pair_indices
 from hpcvbi.evaluate.fit import fc_fit, others_fit, predictive_fit, structure_fit
 from hpcvbi.evaluate.linear import best_linear
@@ -58,8 +59,18 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
         (),
         "measurement noise alone: sqrt of the product of two regions' reliability",
     ),
-    "draws": ((), "draws simulated for this person"),
+    "draws": ((), "draws simulated for this person, in all rounds"),
+    "ok": ((), "draws that are whole, with dt as written"),
+    "halved": ((), "draws that are whole with dt/2, because they diverged with dt"),
+    "quartered": ((), "draws that are whole with dt/4"),
     "diverged": ((), "draws that diverged; they are counted and take no part in learning"),
+    "failed": ((), "draws whose simulation failed; they are counted and take no part in learning"),
+    "proposed": ((), "draws of the rounds that are learned from"),
+    "learned": ((), "draws of these rounds that were learned from"),
+    "excluded": (
+        (),
+        "share of these rounds' draws that learning left out: not whole, or a feature undefined",
+    ),
 }
 
 
@@ -85,8 +96,9 @@ class Evidence:
     grid_best: float
     fresh_model_fc: np.ndarray  # (draw, pair) at the best grid point, fresh seeds
     fresh_fc: np.ndarray  # (draw, pair)
-    draws: int
-    diverged: int
+    status: np.ndarray  # (draw,) of all rounds
+    proposed: int
+    learned: int
 
 
 def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
@@ -137,8 +149,11 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
         "structure_r": structure_fit(e.weights, recorded),
         "others_r": others,
         "noise_pattern_r": float(fc_fit(pattern, recorded)) if np.ptp(pattern) > 0 else np.nan,
-        "draws": e.draws,
-        "diverged": e.diverged,
+        "draws": len(e.status),
+        **{s.name.lower(): (e.status == s).sum() for s in Status if s != Status.PENDING},
+        "proposed": e.proposed,
+        "learned": e.learned,
+        "excluded": (e.proposed - e.learned) / e.proposed,
     }
     words = verdict(features, joint, e.feature_names)
     return {name: np.asarray(value) for name, value in numbers.items()}, words

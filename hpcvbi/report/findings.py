@@ -19,6 +19,8 @@ JOINT = 0.05
 """Joint p-value up to which the recording counts as outside, as in `evaluate.predictive`."""
 EDGE = 0.02
 """Share of the prior at each end that counts as its edge."""
+EXCLUDED = 0.1
+"""Share of draws left out of learning from which on the posterior must not be read as it stands."""
 FEW = 8
 """Up to so many people are named in a sentence."""
 
@@ -99,6 +101,12 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
             f"the recorded {_names(r.unseen)} lies outside everything that was simulated: the "
             "posterior is an extrapolation. Widen the priors, or leave the feature out.",
         )
+    if r.number("excluded") >= EXCLUDED:
+        yield (
+            "excluded",
+            f"{_excluded(r)}. The posterior knows only the parameters whose simulations succeed. "
+            "Narrow the priors, or lower dt.",
+        )
     for p, shrinkage in zip(r.params, r.numbers["shrinkage"], strict=True):
         if not shrinkage >= IDENTIFIED:
             yield (
@@ -107,6 +115,14 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
                 f"prior (shrinkage {shrinkage:.2f}, below {IDENTIFIED:g}). "
                 "Do not interpret its value.",
             )
+
+
+def _excluded(r: Judged) -> str:
+    return (
+        f"{r.number('excluded'):.1%} of the draws to learn from were left out, "
+        f"{r.number('proposed') - r.number('learned'):.0f} of {r.number('proposed'):.0f}: they "
+        "diverged, failed, or a feature was undefined"
+    )
 
 
 def _outside(r: Judged) -> str:
@@ -168,9 +184,12 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
                 + ("too narrow." if sd > OVERCONFIDENT else "off to one side."),
             )
     yield from _at_edge(r)
-    if diverged := int(r.number("diverged")):
-        share = diverged / r.number("draws")
-        yield "diverged", f"{diverged} draws diverged ({share:.1%}); learning leaves them out."
+    for what in ("diverged", "failed"):
+        if count := int(r.number(what)):
+            share = count / r.number("draws")
+            yield what, f"{count} draws {what} ({share:.1%}); learning leaves them out."
+    if 0 < r.number("excluded") < EXCLUDED:
+        yield "excluded", f"{_excluded(r)}."
 
 
 def _at_edge(r: Judged) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from hpcvbi.report.fits import grid_scan, overview, yardsticks
 from hpcvbi.report.read import Judged, evidence, judged, people_of, settings_of
 from hpcvbi.report.style import data_uri
 from hpcvbi.report.table import glossary, row
-from hpcvbi.store import Store
+from hpcvbi.store import Store, progress
 from hpcvbi.store.durable import write_durably
 
 FIGURES_FOR = 16
@@ -64,6 +64,7 @@ def _content(store: Store) -> dict[str, Any]:
         "said": said,
         "overview": _overview(results),
         "pictures": {r.person: _pictures(store, r) for r in results[:FIGURES_FOR]},
+        "rounds": progress(store.folder).rounds,
         "cost": cost,
         "cost_picture": _cost_picture(cost, people),
         "glossary": glossary(params),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcvbi.core.errors import StoreError
 from hpcvbi.core.pairs import correlation
 from hpcvbi.core.prior import PRIORS, Prior
 from hpcvbi.evaluate.judge import EVALUATION
@@ -104,6 +105,11 @@ def judged(folder: Path | str) -> tuple[Judged, ...]:
 
 def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
     arrays, about = store.get(person, "evaluation")
+    if absent := sorted(EVALUATION.keys() - arrays.keys()):
+        raise StoreError(
+            f"the judgement of {person} has no {', '.join(absent)}: another version of hpcvbi made "
+            "it. Use that version, or run the study again under another `output:`."
+        )
     features = tuple(str(name) for name in arrays["feature"])
     updates = sorted(group for chain, group in done if chain == person and "inference_" in group)
     learning = tuple(store.get(person, group)[1] for group in updates)

@@ -27,10 +27,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "recorded r": ("recorded_r", "recorded_r_sd"),
     "grid recorded r": ("grid_recorded_r", "grid_recorded_r_sd"),
     "draws": ("draws",),
+    "halved": ("halved",),
+    "quartered": ("quartered",),
     "diverged": ("diverged",),
+    "failed": ("failed",),
+    "excluded": ("excluded",),
 }
 """Column -> the names of EVALUATION that it shows; a second one is a standard deviation."""
 
+COUNTS = ("draws", "halved", "quartered", "diverged", "failed")
 ABSENT = "–"
 
 
@@ -74,8 +79,10 @@ def _text(name: str, values: Sequence[float]) -> str:
         return ABSENT
     if name in ("inside", "reaches_grid"):
         return "yes" if values[0] else "NO"
-    if name in ("draws", "diverged"):
+    if name in COUNTS:
         return f"{values[0]:.0f}"
+    if name == "excluded":
+        return f"{100 * values[0]:.1f} %"
     if name == "joint_p":
         return f"{values[0]:.2g}"
     return " ± ".join(f"{value:.3f}" for value in values)

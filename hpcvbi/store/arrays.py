@@ -13,7 +13,9 @@ import zarr
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store.durable import file_digest, sync
+from hpcvbi.store.encode import BITS
 from hpcvbi.store.layout import content_digest, shard_path
+from hpcvbi.store.rounding import rounded
 
 _CACHE_SIZE = 256
 _Stamp = tuple[int, int, int]
@@ -86,6 +88,8 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
             f"got {values.dtype} of shape {values.shape}"
         )
     values = np.ascontiguousarray(values, dtype=array.dtype)
+    if bits := array.attrs.get(BITS):
+        values = rounded(values, bits)
     path = shard_path(group, name, block.index, array.ndim)
     try:
         array[block.start : block.stop] = values

@@ -1,8 +1,9 @@
 """Groups as files: zarr encodes in memory, so that `durable` writes every byte once.
 
-Codecs: zstd level 3 and crc32c inside the shard. Without the inner crc32c a flipped bit is decoded
-silently. Text is variable-length UTF-8, the one text type with a Zarr v3 specification. There are
-no time stamps: the same content gives the same bytes.
+Codecs: zstd level 3 and crc32c inside the shard, with a shuffle of bits before them where numbers
+are rounded. Without the inner crc32c a flipped bit is decoded silently. Text is variable-length
+UTF-8, the one text type with a Zarr v3 specification. There are no time stamps: the same content
+gives the same bytes.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
 from hpcvbi.core.block import Status
@@ -25,6 +26,8 @@ from hpcvbi.store.layout import RoundLayout, Variable
 # an all-NaN or all-zero block must leave a file; zarr 3.1 heeds only the global setting
 zarr.config.set({"array.write_empty_chunks": True})
 
+BITS = "quantization_nsb"
+"""Attribute of a rounded array: its bits of mantissa, by the name of the CF conventions."""
 _CHUNK_BYTES = 2**21
 _CHUNK_DRAWS = 64
 
@@ -84,6 +87,8 @@ def encode_round(chain: str, group: str, layout: RoundLayout, theta: np.ndarray)
     _blocked(root, layout, Stored("status", (layout.draws,), "uint8", ("draw",), attrs))
     for o in layout.outputs:
         attrs = _attrs(o.units, o.doc, o.dims, layout.coords)
+        if o.bits is not None:
+            attrs[BITS] = o.bits
         _blocked(root, layout, Stored(o.name, (layout.draws, *o.shape), o.dtype, o.dims, attrs))
     return _files(memory)
 
@@ -176,11 +181,18 @@ def _create(
         chunks=chunks,
         shards=shards,
         fill_value=fill,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        compressors=[_compressor(stored), Crc32cCodec()],
         chunk_key_encoding={"name": "default", "separator": "."},
         dimension_names=stored.dims,
         attributes=stored.attrs,
     )
+
+
+def _compressor(stored: Stored) -> ZstdCodec | BloscCodec:
+    if BITS not in stored.attrs:
+        return ZstdCodec(level=3)
+    width = np.dtype(stored.dtype).itemsize
+    return BloscCodec(typesize=width, cname="zstd", clevel=3, shuffle="bitshuffle")
 
 
 def _files(memory: dict[str, Any]) -> Files:

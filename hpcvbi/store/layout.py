@@ -19,6 +19,7 @@ import numpy as np
 from hpcvbi.core.errors import DataError, StoreError
 from hpcvbi.core.space import Param
 from hpcvbi.store.durable import sha256
+from hpcvbi.store.rounding import MOST_BITS
 
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -67,7 +68,7 @@ class Output:
     """What a block writes besides `status`: an array whose first dimension is `draw`.
 
     Every other dimension needs a coordinate (a Variable over this dimension); more coordinates may
-    share it, such as the unit of each feature.
+    share it, such as the unit of each feature. Of `bits`, see `rounding`; None for exact numbers.
     """
 
     name: str
@@ -76,10 +77,14 @@ class Output:
     units: str = "1"
     dtype: str = "float32"
     doc: str = ""
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
         _check_units(self.name, self.units)
+        most = MOST_BITS.get(np.dtype(self.dtype).name, 0)
+        if self.bits is not None and not 1 <= self.bits <= most:
+            raise StoreError(f"output {self.name}: {self.dtype} cannot keep {self.bits} bits")
         if self.dims[:1] != ("draw",):
             raise StoreError(
                 f"output {self.name}: the first dimension must be draw, got {self.dims}"
@@ -134,6 +139,7 @@ class RoundLayout:
         parts: list[Any] = [self.draws, self.block, content_digest(theta)]
         parts += [[c.name, c.dims, c.units, c.digest()] for c in self.coords]
         parts += [[o.name, o.dims, o.units, np.dtype(o.dtype).str] for o in self.outputs]
+        parts += [[o.name, o.bits] for o in self.outputs if o.bits is not None]
         return sha256(json.dumps(parts).encode())[:16]
 
 

@@ -16,7 +16,9 @@ from hpcvbi.store.marks import Marks
 class RoundProgress:
     """One round of one chain.
 
-    `seconds` are summed over blocks; `last` is when the last one was marked (ISO 8601, UTC).
+    `diverged`, `failed`, `halved` and `quartered` count the draws done by their status; `ok` are
+    the others. `seconds` are summed over blocks; `last` is when the last one was marked (ISO 8601,
+    UTC).
     """
 
     chain: str
@@ -26,8 +28,16 @@ class RoundProgress:
     draws_done: int
     draws: int
     diverged: int
+    failed: int
+    halved: int
+    quartered: int
     seconds: float
     last: str | None
+
+    @property
+    def ok(self) -> int:
+        """Draws that are whole, with dt as written."""
+        return self.draws_done - self.diverged - self.failed - self.halved - self.quartered
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,9 @@ def _round(prepared: Record, done: list[Record]) -> RoundProgress:
         draws_done=sum(r["stop"] - r["start"] for r in done),
         draws=prepared["draws"],
         diverged=sum(r["diverged"] for r in done),
+        failed=sum(r.get("failed", 0) for r in done),
+        halved=sum(r.get("halved", 0) for r in done),
+        quartered=sum(r.get("quartered", 0) for r in done),
         seconds=sum(float(r["seconds"]) for r in done),
         last=max((r["at"] for r in done), default=None),
     )

@@ -109,7 +109,7 @@ class Store:
                 continue
             array = arrays.open_array(group / name)
             found[name] = np.full(array.shape, array.fill_value, dtype=array.dtype)
-            for start, stop in _runs(done):
+            for start, stop in runs_of(done):
                 found[name][start:stop] = arrays.read_rows(group / name, start, stop)
         return found
 
@@ -132,6 +132,11 @@ class Store:
     def outputs(self, chain: str, round: str) -> tuple[str, ...]:
         """Names of the arrays that every block of a prepared round writes, `status` among them."""
         return arrays.outputs_of(self._group(chain, round))
+
+    def block_size(self, chain: str, round: str) -> int | None:
+        """Draws per block of a prepared round; None where it is not prepared."""
+        prepared = self._marks.rounds.get((chain, round))
+        return None if prepared is None else prepared["block"]
 
     def rounds(self, chain: str) -> list[str]:
         """Names of the prepared rounds of a chain."""
@@ -192,7 +197,7 @@ def _create(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
         write_manifest(folder, study, study_sha256)
 
 
-def _runs(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
+def runs_of(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
     """Join neighbouring blocks, so that they are read at once."""
     start = stop = 0
     for block in blocks:

@@ -24,7 +24,7 @@ from venvs import Unavailable, environment, measured, own_row, peer_row
 from workloads import PEERS, WORKLOADS, Peer
 
 SCHEMES = ("euler", "heun", "Euler", "Heun")
-EXTRAS = ("worker", "memory", "threads", "alone", "features", "edges", "hour")
+EXTRAS = ("worker", "memory", "threads", "alone", "features", "edges", "hour", "ledger")
 VARIANTS = ("euler float32", "heun float32", "euler float64", "heun float64")
 PLAIN_LOOPS = ("reduced_wong_wang", "wong_wang_ei", "stuart_landau", "stuart_landau_delays")
 TARGET = Path("build/bench")

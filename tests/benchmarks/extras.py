@@ -177,7 +177,73 @@ def features(divisor: int) -> dict:
     return {name: _median(work) for name, work in cases.items()}
 
 
-EXTRAS = {f.__name__: f for f in (edges, threads, memory, worker, hour, alone, features)}
+def ledger(divisor: int) -> dict:
+    """What durability costs a block: digests, fsyncs and the mark, in seconds by the wall clock,
+    against the CPU seconds of its simulation (10 s and more with divisor 1). With and without
+    signals kept.
+    """
+    brain = brain_of(RWW, steps=RWW.steps // divisor)
+    once, _ = clock(lambda: _simulate(brain, 64))
+    once, _ = clock(lambda: _simulate(brain, 64))
+    steps = RWW.steps // divisor * max(1, int(12.0 / divisor / once))
+    simulating, result = clock(lambda: _simulate(brain_of(RWW, steps=steps), 64))
+    rows = {
+        "simulating": simulating,
+        "draws": 64,
+        "regions": result.signals["bold"].shape[2],
+        "volumes": result.signals["bold"].shape[1],
+    }
+    for name, keep in (("features", False), ("signals", True)):
+        durable, plain = zip(*(_write(result.signals["bold"], keep) for _ in range(5)), strict=True)
+        cost = statistics.median(durable) - statistics.median(plain)
+        rows[name] = {
+            "write_and_mark": statistics.median(durable),
+            "plain_write": statistics.median(plain),
+            "share": cost / simulating,
+            "share_with_the_write": statistics.median(durable) / simulating,
+        }
+    return rows
+
+
+def _write(bold: np.ndarray, keep: bool) -> tuple[float, float]:
+    """Wall seconds to write and mark a block, and to write it without digest, fsync and mark."""
+    from hpcvbi.core.block import Block, BlockReport
+    from hpcvbi.core.space import Param
+    from hpcvbi.store import Driver, Output, Variable
+    from hpcvbi.store.arrays import open_array
+
+    feature = Variable("feature", ("feature",), [f"f{k}" for k in range(10)])
+    axes = [
+        Variable(dim, (dim,), np.arange(float(n)))
+        for dim, n in zip(("time", "region"), bold.shape[1:], strict=True)
+    ]
+    outputs = [Output("features", ("draw", "feature"), (feature,), dtype="float64")]
+    values = {"features": np.ones((len(bold), 10)), "status": np.ones(len(bold), np.uint8)}
+    if keep:
+        outputs.append(Output("bold", ("draw", "time", "region"), tuple(axes)))
+        values["bold"] = bold
+    block, theta = Block("a", "r", 0, 0, len(bold)), np.ones((len(bold), 1))
+    with (
+        tempfile.TemporaryDirectory(dir=Path.cwd()) as folder,
+        Driver.create(Path(folder) / "out", {}, "0" * 64) as store,
+    ):
+        store.prepare("a", "r", theta, (Param("G", 1.0),), outputs, len(bold))
+
+        def plain() -> None:
+            for name, array in values.items():
+                open_array(store.root / "a/r" / name, write=True)[...] = array
+
+        def durable() -> None:
+            digests = store.write_block(block, values)
+            store.mark(BlockReport(block, 0, seconds=1.0, host="h", digests=digests))
+
+        plain()
+        without, _ = clock(plain, time.perf_counter)
+        took, _ = clock(durable, time.perf_counter)
+    return took, without
+
+
+EXTRAS = {f.__name__: f for f in (edges, threads, memory, worker, hour, alone, features, ledger)}
 
 if __name__ == "__main__":
     result = EXTRAS[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else 1)

@@ -137,6 +137,12 @@ def _extras(extras: dict) -> list[str]:
     if e := extras.get("features"):
         parts = ", ".join(f"{name} {seconds * 1e3:.1f} ms" for name, seconds in e.items())
         said.append(f"- Features of a recording of 84 regions and 1200 frames: {parts}.")
+    if e := extras.get("ledger"):
+        said.append(
+            f"- Digests, fsyncs and the mark of a block that takes {e['simulating']:.1f} CPU s to "
+            f"simulate: {e['features']['share']:.1%} of it, {e['signals']['share']:.1%} where the "
+            f"signals are kept (target 2 %)."
+        )
     return said
 
 

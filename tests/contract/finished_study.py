@@ -152,7 +152,8 @@ def _person(
     u = space().to_unit(truth) + rng.standard_normal((200, 2)) * [0.05, fate.sigma_sd]
     u = np.abs(u) - 2 * np.maximum(np.abs(u) - 1, 0)
     samples = space().from_unit(u)
-    store.put(person, "posterior", *record.posterior(samples, space()))
+    about = record.learned_from(40, 38)
+    store.put(person, "posterior", *record.posterior(samples, space()), about)
     put = partial(_round, store, person)
     predicted = put("predictive", samples[:24], simulate(samples[:24]), names)
     store.put(
@@ -183,8 +184,11 @@ def _person(
             grid_best=best,
             fresh_model_fc=fresh["fc_model"],
             fresh_fc=fresh["fc"],
-            draws=78,
-            diverged=2,
+            status=np.concatenate(
+                [store.read(person, r, ["status"])["status"] for r in store.rounds(person)]
+            ),
+            proposed=40,
+            learned=38,
         )
     )
     dataset = record.evaluation(numbers, space(), names)

@@ -182,8 +182,11 @@ def test_table_is_the_evaluation(folder: Path) -> None:
             ("noise pattern r", "noise_pattern_r"),
             ("draws", "draws"),
             ("diverged", "diverged"),
+            ("failed", "failed"),
+            ("halved", "halved"),
         ):
             assert float(row[label]) == pytest.approx(numbers[name], abs=6e-4)
+        assert row["excluded"] == "5.0 %"
         assert row["inside"] == ("yes" if numbers["inside"] else "NO")
         assert row["reaches grid"] == ("yes" if numbers["reaches_grid"] else "NO")
 

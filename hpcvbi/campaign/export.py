@@ -1,0 +1,109 @@
+"""A study's results in other programs' formats: which format, whose, and what it is made from."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hpcvbi.campaign.chain import algorithm_of
+from hpcvbi.config import Study
+from hpcvbi.core.block import WHOLE
+from hpcvbi.core.errors import ExportError
+from hpcvbi.infer.history import (
+    Run,
+    check_pyabc,
+    equally_weighted,
+    weighted_round,
+    write_history,
+)
+from hpcvbi.store import Store
+from hpcvbi.store.arrays import read_rows
+from hpcvbi.store.export import export_arviz, export_csv, export_netcdf
+from hpcvbi.store.publish import check_target, published
+from hpcvbi.store.reading import folder_of
+
+People = Sequence[str] | None
+
+
+def export_pyabc(store: Path, target: Path, people: People, about: dict[str, str]) -> None:
+    """Write a history of pyABC with one run per person."""
+    check_pyabc()
+    opened = Store.open(folder_of(store))
+    study = Study.from_dict(dict(opened.study["study"]))
+    finished = sorted(person for person, group in opened.done_puts() if group == "evaluation")
+    wanted = list(opened.study["people"]) if people is None else list(people)
+    if unfinished := [person for person in wanted if person not in finished]:
+        raise ExportError(
+            f"{', '.join(unfinished)}: not judged yet. Finish the study, or name the people to "
+            f"export: {', '.join(finished) or 'nobody is finished'}"
+        )
+    runs = {person: _run(study, opened, person) for person in wanted}
+    with published(target) as draft:
+        write_history(draft, runs, about)
+
+
+EXPORTS: dict[str, Callable[[Path, Path, People, dict[str, str]], None]] = {
+    "netcdf": export_netcdf,
+    "arviz": export_arviz,
+    "pyabc": export_pyabc,
+    "csv": export_csv,
+}
+SUFFIXES = {".nc": "netcdf", ".zarr": "arviz", ".db": "pyabc", ".csv": "csv"}
+"""The format of a target by its name, where it is not said."""
+
+
+def export(store: Path, target: Path, format: str | None = None, people: People = None) -> str:
+    """Write the results in `store` to `target`, which must be free; return the format.
+
+    Raises
+    ------
+    ExportError
+        The target is there already, the format is not known, what it needs is not installed, or
+        somebody is not finished.
+    StoreError
+        There is no store, it is damaged, or the target cannot be written.
+    """
+    name = format or SUFFIXES.get(target.suffix)
+    if name not in EXPORTS:
+        raise ExportError(
+            f"which format is {target}? Write --format {' | '.join(EXPORTS)}, or end the target "
+            f"with {', '.join(SUFFIXES)}"
+        )
+    check_target(target)
+    from hpcvbi import __version__
+
+    about = {"source": f"hpcvbi {__version__}", "study_sha256": Store.open(folder_of(store)).sha256}
+    EXPORTS[name](store, target, people, about)
+    return name
+
+
+def _run(study: Study, store: Store, person: str) -> Run:
+    algorithm = algorithm_of(study)
+    observed, _ = store.get(person, "observed_data")
+    populations = []
+    state = None
+    for number in range(algorithm.rounds):
+        state = algorithm.from_arrays(store.get(person, f"inference_{number:03d}")[0])
+        drawn = _drawn(store, person, f"round_{number:03d}")
+        populations.append(weighted_round(algorithm, state, *drawn))
+    assert state is not None
+    populations.append(equally_weighted(state, *_drawn(store, person, "predictive")))
+    return Run(
+        params=_params(store, person),
+        features=tuple(str(name) for name in observed["feature"]),
+        observed=observed["features"],
+        populations=tuple(populations),
+    )
+
+
+def _params(store: Store, person: str) -> tuple[str, ...]:
+    """Names of the columns of theta."""
+    names = read_rows(store.root / person / "round_000" / "param")
+    return tuple(str(name) for name in names)
+
+
+def _drawn(store: Store, person: str, round: str) -> tuple[np.ndarray, np.ndarray]:
+    """Draws (draw, param) and features (draw, feature), NaN where learning left a draw out."""
+    found = store.read(person, round, ["theta", "status", "features"])
+    whole = np.isin(found["status"], WHOLE)
+    return found["theta"], np.where(whole[:, None], found["features"], np.nan)
