@@ -129,6 +129,18 @@ class Yardsticks(Section):
     grid: Grid
 
 
+class Encryption(Section):
+    """Encryption of the people's data in the store; the key is named here, never written."""
+
+    cipher: Literal["aes-256-gcm"] = "aes-256-gcm"
+    key_file: str | None = None
+    """File with 64 hexadecimal digits that only its owner can read (chmod 600), relative to the
+    working directory and outside the output folder.
+    """
+    key_variable: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = None
+    """Environment variable that holds the digits instead."""
+
+
 class Local(Section):
     """Workers on this machine."""
 

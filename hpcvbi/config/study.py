@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -13,6 +13,7 @@ from hpcvbi.config.network import ConnectomeSection, Parameter
 from hpcvbi.config.section import distinct
 from hpcvbi.config.sections import (
     BoldSection,
+    Encryption,
     FeaturesSection,
     Inference,
     Local,
@@ -43,6 +44,8 @@ class Study(Document):
     """Draws per block: one task, one shard."""
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
     """What is stored of every draw besides features; `fc_model` is without measurement noise."""
+    encryption: Encryption | None = None
+    """Whether people's data are encrypted in the store; null for no."""
     cluster: Local = Local()
 
     @classmethod
@@ -65,7 +68,9 @@ class Study(Document):
         """Return all that alters results or their layout, defaults filled in, as JSON values; with
         the lines of the files that the study names.
         """
-        values = self.model_dump(mode="json", exclude={"name", "output", "cluster"})
+        values = self.model_dump(mode="json", exclude={"name", "output", "cluster", "encryption"})
+        if self.encryption is not None:  # where the key is may change between runs
+            values["encryption"] = {"cipher": self.encryption.cipher}
         texts = {name: text.split("\n") for name, text in self.texts.items()}
         return {**values, "texts": texts} if texts else values
 
@@ -75,9 +80,15 @@ class Study(Document):
         return _digest(self.canonical())
 
 
-def identity(study: Study, people: Sequence[Person]) -> tuple[dict[str, Any], str]:
-    """Return what a store is the store of, and its SHA-256: the study and everybody's data."""
-    manifest = {"study": study.canonical(), "people": {p.id: p.sha256 for p in people}}
+def identity(
+    study: Study, people: Sequence[Person], fingerprint: Callable[[str], str] = str
+) -> tuple[dict[str, Any], str]:
+    """Return what a store is the store of, and its SHA-256: the study and everybody's data.
+
+    `fingerprint` turns the SHA-256 of a person's data into what may be written down of it.
+    """
+    known = {p.id: fingerprint(p.sha256) for p in people}
+    manifest = {"study": study.canonical(), "people": known}
     return manifest, _digest(manifest)
 
 

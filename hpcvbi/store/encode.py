@@ -1,8 +1,9 @@
 """Groups as files: zarr encodes in memory, so that `durable` writes every byte once.
 
-Codecs: zstd level 3 and crc32c inside the shard. Without the inner crc32c a flipped bit is decoded
-silently. Text is variable-length UTF-8, the one text type with a Zarr v3 specification. There are
-no time stamps: the same content gives the same bytes.
+Codecs: zstd level 3 and crc32c inside the shard; without the inner crc32c a flipped bit is decoded
+silently. Where people's data are encrypted, `hpcvbi.sealed` is around it all and its tags replace
+crc32c. Text is variable-length UTF-8, the one text type with a Zarr v3 specification. There are no
+time stamps: the same content gives the same bytes.
 """
 
 import contextlib
@@ -15,16 +16,18 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec, VLenUTF8Codec, ZstdCodec
 from zarr.storage import MemoryStore
 
 from hpcvbi.core.block import Status
 from hpcvbi.store.durable import write_durably
 from hpcvbi.store.layout import RoundLayout, Variable
+from hpcvbi.store.sealed import SealedCodec
 
 # an all-NaN or all-zero block must leave a file; zarr 3.1 heeds only the global setting
 zarr.config.set({"array.write_empty_chunks": True})
 
+_ZSTD = ZstdCodec(level=3)
 _CHUNK_BYTES = 2**21
 _CHUNK_DRAWS = 64
 
@@ -49,20 +52,28 @@ def encode_put(
     variables: Iterable[Variable],
     coords: Iterable[Variable],
     attrs: Mapping[str, Any],
+    key: str | None = None,
 ) -> Files:
-    """Encode a small data set, one chunk per array."""
+    """Encode a small data set, one chunk per array; sealed with the key named `key`, if any."""
     coords = list(coords)
-    memory, root = _group(chain, group, coords, attrs)
+    memory, root = _group(chain, group, coords, attrs, key)
     for v in [*variables, *coords]:
         _whole(root, v, coords)
     return _files(memory)
 
 
-def encode_round(chain: str, group: str, layout: RoundLayout, theta: np.ndarray) -> Files:
+def encode_round(
+    chain: str,
+    group: str,
+    layout: RoundLayout,
+    theta: np.ndarray,
+    attrs: Mapping[str, Any],
+    key: str | None = None,
+) -> Files:
     """Encode a round before its first block: coordinates, theta, empty arrays for the blocks."""
     names = ["status", *(o.name for o in layout.outputs)]
-    about = {"block": layout.block, "outputs": names}
-    memory, root = _group(chain, group, layout.coords, about)
+    about = {**attrs, "block": layout.block, "outputs": names}
+    memory, root = _group(chain, group, layout.coords, about, key)
     for v in layout.coords:
         _whole(root, v, layout.coords)
     units = {p.unit for p in layout.params}
@@ -119,9 +130,21 @@ def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:
             yield path.parent, json.loads(path.read_bytes())
 
 
+@dataclass(frozen=True)
+class _Root:
+    """A group under construction, and the name of the key that seals its arrays."""
+
+    group: zarr.Group
+    key: str | None
+
+
 def _group(
-    chain: str, group: str, coords: Iterable[Variable], attrs: Mapping[str, Any]
-) -> tuple[dict[str, Any], zarr.Group]:
+    chain: str,
+    group: str,
+    coords: Iterable[Variable],
+    attrs: Mapping[str, Any],
+    key: str | None,
+) -> tuple[dict[str, Any], _Root]:
     memory: dict[str, Any] = {}
     attributes = dict(sorted(attrs.items()))
     auxiliary = [c.name for c in coords if c.dims != (c.name,)]
@@ -129,7 +152,7 @@ def _group(
         attributes["coordinates"] = " ".join(sorted(auxiliary))
     store = MemoryStore(store_dict=memory)
     root = zarr.create_group(store, path=f"{chain}/{group}", zarr_format=3, attributes=attributes)
-    return memory, root
+    return memory, _Root(root, key)
 
 
 def _attrs(
@@ -145,7 +168,7 @@ def _attrs(
     return attrs
 
 
-def _whole(root: zarr.Group, v: Variable, coords: Iterable[Variable]) -> None:
+def _whole(root: _Root, v: Variable, coords: Iterable[Variable]) -> None:
     is_coord = any(c is v for c in coords)
     attrs = _attrs("" if v.is_text else v.units, v.doc, v.dims, () if is_coord else coords)
     dtype = "string" if v.is_text else v.values.dtype.newbyteorder("<").str
@@ -155,7 +178,7 @@ def _whole(root: zarr.Group, v: Variable, coords: Iterable[Variable]) -> None:
         array[...] = v.values
 
 
-def _blocked(root: zarr.Group, layout: RoundLayout, stored: Stored) -> None:
+def _blocked(root: _Root, layout: RoundLayout, stored: Stored) -> None:
     rest = tuple(max(1, n) for n in stored.shape[1:])
     n_bytes = math.prod(rest) * np.dtype(stored.dtype).itemsize
     chunks = (draws_per_chunk(layout.block, n_bytes), *rest)
@@ -163,24 +186,36 @@ def _blocked(root: zarr.Group, layout: RoundLayout, stored: Stored) -> None:
 
 
 def _create(
-    root: zarr.Group, stored: Stored, *, chunks: tuple[int, ...], shards: tuple[int, ...] | None
+    root: _Root, stored: Stored, *, chunks: tuple[int, ...], shards: tuple[int, ...] | None
 ) -> Any:
     if stored.dtype == "string":
         fill: Any = ""
     else:
         fill = float("nan") if np.dtype(stored.dtype).kind == "f" else 0
-    return root.create_array(
+    layout: dict[str, Any] = {"chunks": chunks, "shards": shards}
+    layout["compressors"] = [_ZSTD, Crc32cCodec()]
+    if root.key is not None:
+        path = f"{root.group.path}/{stored.name}"
+        layout = {"chunks": shards or chunks, "compressors": None}
+        layout["serializer"] = SealedCodec.around(
+            path, root.key, _inner(stored.dtype, chunks, shards)
+        )
+    return root.group.create_array(
         stored.name,
         shape=stored.shape,
         dtype=stored.dtype,
-        chunks=chunks,
-        shards=shards,
+        **layout,
         fill_value=fill,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
         chunk_key_encoding={"name": "default", "separator": "."},
         dimension_names=stored.dims,
         attributes=stored.attrs,
     )
+
+
+def _inner(dtype: str, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> tuple[Any, ...]:
+    """Codecs of the plain text of a sealed chunk; a shard's chunks stay apart inside it."""
+    codecs = (VLenUTF8Codec() if dtype == "string" else BytesCodec(), _ZSTD)
+    return codecs if shards is None else (ShardingCodec(chunk_shape=chunks, codecs=codecs),)
 
 
 def _files(memory: dict[str, Any]) -> Files:

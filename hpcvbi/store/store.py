@@ -13,7 +13,7 @@ import numpy as np
 
 from hpcvbi.core.block import Block, blocks_of
 from hpcvbi.core.errors import StoreError
-from hpcvbi.store import arrays
+from hpcvbi.store import arrays, keys
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
 from hpcvbi.store.encode import consolidate
 from hpcvbi.store.ledger import Record
@@ -76,6 +76,8 @@ class Store:
                 for name in wanted
             }
             sync_directories((group / name / "c" for name in wanted), self.root)
+        for digest in digests.values():
+            digest[2] = keys.blind(self.folder, block.chain, str(digest[2]))
         return digests
 
     # ---- readers
