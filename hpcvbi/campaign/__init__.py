@@ -9,7 +9,7 @@ Nothing finished is ever lost or done twice: what the store holds is not simulat
 judged again, and what a resumed run computes depends on the study alone, never on when or where.
 """
 
-from hpcvbi.campaign.chain import Subject, subjects_of
+from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.plan import Plan, plan, rounds_of
@@ -22,6 +22,7 @@ __all__ = [
     "Subject",
     "TrialOutcome",
     "conduct",
+    "people_of",
     "plan",
     "rounds_of",
     "simulate_trial",

@@ -30,6 +30,7 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
             "run started",
             name=study.name,
             seed=study.seed,
+            purpose=study.purpose,
             terms=sorted({person.terms for person in people if person.terms}),
             **stamp(),
         )

@@ -49,7 +49,11 @@ class Tables(Section):
     homotopic: Literal["alternating"] | None = None
     """Regions 2k and 2k+1 are left and right of a pair; null where unknown."""
     people: People = "all"
-    """Names of their folders in quotes, or all."""
+    """Their pseudonyms, or where there are none the names of their folders, in quotes; or all."""
+    pseudonyms: str | None = None
+    """File that gives the folder of each pseudonym (see `hpcvbi.cohort.pseudonyms`); null where
+    folders are named as people are to be called in all results.
+    """
 
 
 class MeasurementNoise(Section):

@@ -25,11 +25,16 @@ from hpcvbi.config.sections import (
 )
 from hpcvbi.config.source import Source
 
+_NO_PART = {"name", "purpose", "output", "cluster", "encryption"}
+"""Keys that alter no result; of `encryption`, the cipher counts, which alters the files."""
+
 
 class Study(Document):
     """One study file. Two studies with equal `sha256` have the same results, bit for bit."""
 
     name: str
+    purpose: str | None = None
+    """What the study is for, in the words of the people's consent; null where none is stated."""
     cohort: Annotated[NeurolibHcp | Tables, Field(discriminator="kind")]
     connectome: ConnectomeSection = ConnectomeSection()
     measurement_noise: MeasurementNoise | None = None
@@ -68,8 +73,10 @@ class Study(Document):
         """Return all that alters results or their layout, defaults filled in, as JSON values; with
         the lines of the files that the study names.
         """
-        values = self.model_dump(mode="json", exclude={"name", "output", "cluster", "encryption"})
-        if self.encryption is not None:  # where the key is may change between runs
+        values = self.model_dump(mode="json", exclude=_NO_PART)
+        if values["cohort"].get("pseudonyms", "") is None:
+            del values["cohort"]["pseudonyms"]
+        if self.encryption is not None:
             values["encryption"] = {"cipher": self.encryption.cipher}
         texts = {name: text.split("\n") for name, text in self.texts.items()}
         return {**values, "texts": texts} if texts else values

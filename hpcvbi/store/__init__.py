@@ -3,9 +3,11 @@
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
-from hpcvbi.store.layout import Output, Variable, check_person
+from hpcvbi.store.layout import Output, Variable
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
+from hpcvbi.store.tombstone import Tombstone, tombstones
+from hpcvbi.store.withdraw import Withdrawal, withdraw
 
 __all__ = [
     "Driver",
@@ -15,14 +17,17 @@ __all__ = [
     "RoundProgress",
     "Store",
     "StudyKey",
+    "Tombstone",
     "Variable",
+    "Withdrawal",
     "begin",
-    "check_person",
     "check_place",
     "fingerprint",
     "is_sealed",
     "progress",
     "study_key",
+    "tombstones",
     "unlock",
+    "withdraw",
     "write_dataset",
 ]

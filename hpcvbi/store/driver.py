@@ -37,6 +37,7 @@ from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey
 from hpcvbi.store.store import Store, root_attrs
+from hpcvbi.store.tombstone import unfinished
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -57,6 +58,7 @@ class Driver(Store):
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:
+                _check_withdrawals(self.folder)
                 sweep(self.root)
                 for leftover in self.folder.glob("*.tmp"):
                     leftover.unlink(missing_ok=True)
@@ -191,7 +193,8 @@ class Driver(Store):
         key = self._key(chain)
         identity = keys.blind(self.folder, chain, put_identity(variables, coords, attrs))
         mark = self._marks.puts.get((chain, group))
-        if not (mark and mark["id"] == identity and group_holds(self.root, mark, "full")):
+        same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
+        if not (mark and same and group_holds(self.root, mark, "full")):
             files = encode_put(chain, group, variables, coords, attrs, key)
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
@@ -275,6 +278,14 @@ class Driver(Store):
         consolidate(self.root, root_attrs(self.sha256))
         end = time.monotonic()
         self._index_after = end + (end - begin) / _INDEX_SHARE
+
+
+def _check_withdrawals(folder: Path) -> None:
+    for person in unfinished(folder):
+        raise StoreError(
+            f"the withdrawal of {person} from {folder} was begun and is not finished: run "
+            f"`hpcvbi withdraw {folder} {person}` first"
+        )
 
 
 def _write_files(root: Path, files: Files) -> None:
