@@ -37,7 +37,7 @@ from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey
 from hpcvbi.store.store import Store, root_attrs
-from hpcvbi.store.tombstone import unfinished
+from hpcvbi.store.tombstone import check_finished
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -58,7 +58,7 @@ class Driver(Store):
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:
-                _check_withdrawals(self.folder)
+                check_finished(self.folder)
                 sweep(self.root)
                 for leftover in self.folder.glob("*.tmp"):
                     leftover.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ class Driver(Store):
         if stored is not None and stored.shape[1] == len(params):
             theta = stored
         layout = RoundLayout(tuple(params), tuple(outputs), len(theta), block)
-        key = self._key(chain)
+        key = keys.name_of_key(self.folder, chain, self.study)
         identity = keys.blind(self.folder, chain, layout.identity(theta))
         same = mark is not None and mark["id"] == identity
         if mark and same and stored is not None and group_holds(self.root, mark, "size"):
@@ -190,7 +190,7 @@ class Driver(Store):
             raise StoreError(f"{folder} is a round; a data set needs a name of its own")
         check_distinct(v.name for v in [*variables, *coords])
         sizes([*variables, *coords])
-        key = self._key(chain)
+        key = keys.name_of_key(self.folder, chain, self.study)
         identity = keys.blind(self.folder, chain, put_identity(variables, coords, attrs))
         mark = self._marks.puts.get((chain, group))
         same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
@@ -231,14 +231,6 @@ class Driver(Store):
         if records:
             self._append(*records)
 
-    def _key(self, chain: str) -> str | None:
-        """Name of the key that seals a person's data, made if need be; None where none does."""
-        if not keys.is_sealed(self.folder):
-            if self.study.get("study", {}).get("encryption"):
-                raise KeyRefused(f"{self.folder}/keys is gone: restore it from a copy")
-            return None
-        return keys.data_key(self.folder, chain, make=True).id
-
     def _stored_theta(self, mark: Record) -> np.ndarray | None:
         try:
             theta = self.theta(mark["chain"], mark["group"])
@@ -278,14 +270,6 @@ class Driver(Store):
         consolidate(self.root, root_attrs(self.sha256))
         end = time.monotonic()
         self._index_after = end + (end - begin) / _INDEX_SHARE
-
-
-def _check_withdrawals(folder: Path) -> None:
-    for person in unfinished(folder):
-        raise StoreError(
-            f"the withdrawal of {person} from {folder} was begun and is not finished: run "
-            f"`hpcvbi withdraw {folder} {person}` first"
-        )
 
 
 def _write_files(root: Path, files: Files) -> None:

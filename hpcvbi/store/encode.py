@@ -31,6 +31,11 @@ _ZSTD = ZstdCodec(level=3)
 _CHUNK_BYTES = 2**21
 _CHUNK_DRAWS = 64
 
+PERMISSIONS = ("consent_scope", "data_use_terms")
+"""Attributes that stay readable where a person's data are encrypted."""
+ATTRIBUTES = "attributes_json"
+"""Name of the sealed variable that holds the others."""
+
 Files = dict[str, bytes]
 """Path relative to store.zarr -> content."""
 
@@ -54,8 +59,14 @@ def encode_put(
     attrs: Mapping[str, Any],
     key: str | None = None,
 ) -> Files:
-    """Encode a small data set, one chunk per array; sealed with the key named `key`, if any."""
-    coords = list(coords)
+    """Encode a small data set, one chunk per array; sealed with the key named `key`, if any, and
+    its attributes too, but for what the person's data may be used for.
+    """
+    variables, coords = list(variables), list(coords)
+    if key is not None:
+        within = {name: value for name, value in attrs.items() if name not in PERMISSIONS}
+        attrs = {name: value for name, value in attrs.items() if name in PERMISSIONS}
+        variables.append(Variable(ATTRIBUTES, (), json.dumps(within, sort_keys=True)))
     memory, root = _group(chain, group, coords, attrs, key)
     for v in [*variables, *coords]:
         _whole(root, v, coords)

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,17 @@ def data_key(folder: Path, person: str, *, make: bool = False) -> DataKey:
             _publish(path, _wrapped(study_key(folder), f"person {person}", secrets.token_bytes(32)))
         _people[name] = DataKey(_unwrapped(study_key(folder), f"person {person}", path))
     return _people[name]
+
+
+def name_of_key(folder: Path, person: str, study: Mapping[str, Any]) -> str | None:
+    """Return the name of the key that seals a person's data, made if need be; None where the
+    `study` in the manifest is not encrypted.
+    """
+    if is_sealed(folder):
+        return data_key(folder, person, make=True).id
+    if study.get("study", {}).get("encryption"):
+        raise KeyRefused(f"{folder}/keys is gone: restore it from a copy")
+    return None
 
 
 def key_named(id: str) -> DataKey | None:

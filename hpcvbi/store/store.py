@@ -5,6 +5,7 @@ mark in the ledger. A file without a mark is never trusted, a mark without its f
 """
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from hpcvbi.core.block import Block, blocks_of
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store import arrays, keys
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
-from hpcvbi.store.encode import consolidate
+from hpcvbi.store.encode import ATTRIBUTES, consolidate
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import check_same_study, read_manifest, write_manifest
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
@@ -133,7 +134,10 @@ class Store:
             raise StoreError(f"{folder} is damaged; run the study again")
         attrs = arrays.attributes(folder)
         attrs.pop("coordinates", None)
-        return {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}, attrs
+        found = {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}
+        if (sealed := found.pop(ATTRIBUTES, None)) is not None:
+            attrs |= json.loads(str(sealed))
+        return found, attrs
 
     def events(self, kind: str | None = None) -> list[Record]:
         """Events of one kind (all by default) in the order they were appended."""

@@ -43,9 +43,14 @@ def tombstones(folder: Path) -> Mapping[str, Tombstone]:
     return found
 
 
-def unfinished(folder: Path) -> list[str]:
-    """People whose withdrawal was begun, but is not finished."""
-    return [person for person, stone in tombstones(folder).items() if stone.finished is None]
+def check_finished(folder: Path) -> None:
+    """Raise StoreError if a withdrawal was begun, but is not finished."""
+    for person, stone in tombstones(folder).items():
+        if stone.finished is None:
+            raise StoreError(
+                f"the withdrawal of {person} from {folder} was begun and is not finished: run "
+                f"`hpcvbi withdraw {folder} {person}` first"
+            )
 
 
 def is_withdrawn(folder: Path, person: str) -> bool:

@@ -116,6 +116,20 @@ def test_every_array_is_sealed_and_no_file_holds_a_key(folder: Path) -> None:
     )
 
 
+def test_attributes_of_data_sets_are_sealed_but_for_the_permissions(folder: Path) -> None:
+    with Driver.open(folder) as store:
+        store.describe("a", {"consent_scope": "teaching", "data_use_terms": "no copies"})
+        store.put("a", "evaluation", [plain.Variable("r", (), 0.5)], attrs={"verdict": "no fit"})
+    attrs = {"consent_scope": "teaching", "data_use_terms": "no copies"}
+    lock()
+    assert Store.open(folder).get("a", "evaluation") == (
+        {"r": 0.5},
+        {**attrs, "verdict": "no fit"},
+    )
+    about = json.loads((folder / "store.zarr/a/evaluation/zarr.json").read_text())
+    assert about["attributes"] == attrs
+
+
 def test_digests_of_content_say_nothing_without_the_key(folder: Path, tmp_path: Path) -> None:
     with Driver.create(tmp_path / "open", STUDY, SHA) as store:
         plain.fill(store, "a")
