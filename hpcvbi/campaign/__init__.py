@@ -10,7 +10,7 @@ Nothing finished is ever lost or done twice: what the store holds is not simulat
 judged again, and what a resumed run computes depends on the study alone, never on when or where.
 """
 
-from hpcvbi.campaign.chain import Subject, subjects_of
+from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.loop import Outcome, Progress
@@ -26,6 +26,7 @@ __all__ = [
     "TrialOutcome",
     "conduct",
     "export",
+    "people_of",
     "plan",
     "rounds_of",
     "simulate_trial",

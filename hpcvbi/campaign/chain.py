@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ import numpy as np
 from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
-from hpcvbi.config import Study, brain_of, context_of, reliability_of
+from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, measure
 from hpcvbi.infer import ALGORITHMS, Tsnpe
-from hpcvbi.store import Driver
+from hpcvbi.store import Driver, tombstones
 
 POSTERIOR_DRAWS = 1000
 TWIN_DRAWS = 200
@@ -67,8 +68,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     """Infer one person: rounds of simulating and learning, then the judgement."""
     name, space, labels = subject.name, subject.brain.space, subject.brain.connectome.labels
     names = study.features.names
-    if store.has(name, "evaluation"):
+    if store.has(name, "evaluation") and not store.is_stale(name, "evaluation"):
         return
+    store.describe(name, record.permissions(subject.person))
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
     observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
@@ -184,6 +186,11 @@ def _grid(study: Study, subject: Subject) -> np.ndarray:
     values = prior.quantile(np.linspace(0.0, 1.0, grid.points))
     points = [_grid_point(study, subject, float(value)) for value in values]
     return np.repeat(np.concatenate(points), grid.draws, axis=0)
+
+
+def people_of(study: Study) -> tuple[Person, ...]:
+    """Read the people of a study who have not withdrawn from its store, consent checked."""
+    return taking_part(study, tombstones(Path(study.output)))
 
 
 def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:

@@ -9,7 +9,7 @@ from hpcvbi.campaign.stamp import stamp
 from hpcvbi.cluster import Executor, local_executor
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, identity
-from hpcvbi.store import Driver
+from hpcvbi.store import Driver, KeySource, begin, fingerprint
 
 
 def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Outcome:
@@ -23,12 +23,14 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
     """
     check(study, people)
     folder = str(Path(study.output).resolve())
-    manifest, sha256 = identity(study, people)
+    begin_keys(study)
+    manifest, sha256 = identity(study, people, partial(fingerprint, Path(folder)))
     with Driver.create(folder, manifest, sha256) as store:
         store.append(
             "run started",
             name=study.name,
             seed=study.seed,
+            purpose=study.purpose,
             terms=sorted({person.terms for person in people if person.terms}),
             **stamp(),
         )
@@ -36,6 +38,14 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
         failed = sorted(outcome.failed)
         store.append("run finished", blocks=outcome.blocks, failed=failed, time=stamp()["time"])
         return outcome
+
+
+def begin_keys(study: Study) -> None:
+    """Open the keys of an encrypted study's store, or make them before there is a store."""
+    section = study.encryption
+    if section is not None:
+        with study.at("encryption"):
+            begin(Path(study.output), KeySource(section.key_file, section.key_variable))
 
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:

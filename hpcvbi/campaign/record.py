@@ -6,12 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from hpcvbi.brain.connectome import Connectome
+from hpcvbi.cohort import Person
 from hpcvbi.core.space import Space
 from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
 """Variables and coordinates, as `Driver.put` takes them."""
+
+
+def permissions(person: Person) -> dict[str, str]:
+    """What the person's data may be used for, as far as the source says."""
+    said = {"consent_scope": person.consent, "data_use_terms": person.terms}
+    return {name: text for name, text in said.items() if text}
 
 
 def pair_labels(labels: tuple[str, ...]) -> list[str]:

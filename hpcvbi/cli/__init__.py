@@ -52,10 +52,10 @@ def plan(study: StudyFile) -> None:
     """Say what a run would do: people, draws, blocks, bytes, core-hours. Spends nothing."""
     from hpcvbi import campaign
     from hpcvbi.cli import show
-    from hpcvbi.config import cohort_of, load
+    from hpcvbi.config import load
 
     loaded = load(study)
-    subjects = campaign.subjects_of(loaded, cohort_of(loaded))
+    subjects = campaign.subjects_of(loaded, campaign.people_of(loaded))
     show.plan(Console(), loaded, campaign.plan(loaded, subjects))
 
 
@@ -65,14 +65,15 @@ def run(study: StudyFile) -> None:
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
-    from hpcvbi.config import cohort_of, load
+    from hpcvbi.config import load
     from hpcvbi.report import build
 
     console = Console()
     loaded = load(study)
+    people = campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
     with progress_on(console, Path(loaded.output), draws) as progress:
-        outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
+        outcome = campaign.conduct(loaded, people, progress)
     report = build(Path(loaded.output))
     show.results(console, Path(loaded.output))
     console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
@@ -131,6 +132,21 @@ def export(
 
     name = campaign.export(store, target, format, person)
     Console().print(f"wrote {target} ({name})", soft_wrap=True)
+
+
+@app.command()
+def withdraw(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="The output folder of a study.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Whose data have to go.")],
+) -> None:
+    """Delete all that a store holds of a person, for good, and build the report anew."""
+    from hpcvbi import store as stores
+    from hpcvbi.cli import show
+    from hpcvbi.report import build
+
+    withdrawal = stores.withdraw(store, subject)
+    show.withdrawal(Console(), withdrawal)
+    build(store)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from rich.progress import (
 
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store.durable import make_directory, private
 
 Key = tuple[str, str]
 
@@ -116,8 +117,8 @@ def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
     """Follow a run of `draws` per person into its log file and on the console: there with bars on
     a terminal, with lines elsewhere.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "run.log").open("a") as log:
+    make_directory(folder)
+    with open(folder / "run.log", "a", opener=private) as log:
         if not console.is_terminal:
             yield Tally(log, console)
             return

@@ -11,7 +11,7 @@ from hpcvbi.config import Study
 from hpcvbi.core.block import Status
 from hpcvbi.report import findings, judged, table
 from hpcvbi.sim import doctor
-from hpcvbi.store import Progress
+from hpcvbi.store import Progress, Tombstone, Withdrawal
 
 
 def plan(console: Console, study: Study, planned: Plan) -> None:
@@ -48,8 +48,35 @@ def status(console: Console, progress: Progress) -> None:
         console.print(f"last block: {last}", soft_wrap=True)
     judged = sorted(chain for chain, group in progress.puts if group == "evaluation")
     console.print(f"judged: {', '.join(judged) or 'nobody yet'}", soft_wrap=True)
+    for stone in progress.withdrawn:
+        console.print(_withdrawn(stone), soft_wrap=True)
+    for chain, group in progress.stale:
+        words = f"STALE {chain}/{group}: built on somebody who has withdrawn; run the study again"
+        console.print(words, style="bold red", soft_wrap=True)
     driver = progress.driver
     console.print(f"driver: {driver}" if driver else "no driver is running", soft_wrap=True)
+
+
+def withdrawal(console: Console, done: Withdrawal) -> None:
+    """Show what a withdrawal did."""
+    stone = done.stone
+    console.print(_withdrawn(stone), soft_wrap=True)
+    console.print(f"{stone.files} files with {stone.bytes} bytes were theirs", soft_wrap=True)
+    if done.stale:
+        words = f"STALE: the evaluation of {', '.join(done.stale)}; `hpcvbi run` makes it anew"
+        console.print(words, style="bold red", soft_wrap=True)
+    for path in done.elsewhere:
+        words = f"LOOK {path}: mentions {stone.person}, and the store did not write it"
+        console.print(words, style="bold red", markup=False, soft_wrap=True)
+
+
+def _withdrawn(stone: Tombstone) -> str:
+    if stone.finished is None:
+        return (
+            f"WITHDRAWAL NOT FINISHED {stone.person}: begun {stone.begun}; run `hpcvbi withdraw` "
+            "again"
+        )
+    return f"withdrawn: {stone.person}, {stone.finished}"
 
 
 def failures(console: Console, outcome: Outcome) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future
+from distributed import Client, Future, WorkerPlugin
 
 from hpcvbi.cluster.task import simulate_block
 from hpcvbi.core.block import Block, BlockReport
+from hpcvbi.store import StudyKey, is_sealed, study_key, unlock
 
 TASKS_PER_WORKER = 3
 """Blocks handed out per worker: one runs, the others hide the way to the scheduler and back."""
@@ -40,6 +42,21 @@ class Learned:
 Outcome = BlockReport | Failure | Learned
 
 
+class Unlock(WorkerPlugin):
+    """Gives every worker, also one that starts later, the key of an encrypted store: over the
+    cluster's TLS, in no task's arguments and on no disk.
+    """
+
+    name = "hpcvbi-unlock"
+
+    def __init__(self, folder: str, key: StudyKey) -> None:
+        self._folder, self._key = folder, key
+
+    def setup(self, worker: object) -> None:
+        """Keep the key in the worker's memory."""
+        unlock(Path(self._folder), self._key)
+
+
 class Executor:
     """Blocks on a Dask cluster, learning in one thread of the driver."""
 
@@ -48,6 +65,8 @@ class Executor:
         self._outcomes: queue.Queue[Outcome] = queue.Queue()
         self._running: dict[tuple[str, str, int], Future] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
+        if is_sealed(Path(folder)):
+            client.register_plugin(Unlock(folder, study_key(Path(folder))))
         self.workers = len(client.scheduler_info()["workers"])
 
     @property

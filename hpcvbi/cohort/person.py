@@ -1,7 +1,6 @@
 """A person: an identifier, a connectome and, where there is one, a recording."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,9 +8,7 @@ import numpy as np
 
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.core.errors import DataError
-
-ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-"""An id names a folder in the store: no dots, no slashes, nothing that leads out of it."""
+from hpcvbi.core.identifier import check_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +17,13 @@ class Person:
 
     Parameters
     ----------
-    id : matches `ID_PATTERN`.
+    id : a pseudonym that matches `core.identifier.ID_PATTERN`.
     connectome : as the source gives it, neither symmetrised nor normalised.
     bold : (time, region) resting-state fMRI, finite, any unit; None if not recorded.
     tr_s : time between volumes [s].
     homotopic : (pair, 2), left and right region of each homotopic pair, 0-based, or None.
     terms : under which terms the data may be used; "" if the source does not say.
+    consent : what the person consented to, purposes apart by `;`; "" if the source does not say.
     maps : regional annotations such as myelin, by name, each (region,) and finite.
     """
 
@@ -35,6 +33,7 @@ class Person:
     tr_s: float
     homotopic: np.ndarray | None = None
     terms: str = ""
+    consent: str = ""
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,15 +93,6 @@ class Person:
         for name in sorted(self.maps):
             digest.update(repr(name).encode() + np.asarray(self.maps[name], float).tobytes())
         return digest.hexdigest()
-
-
-def check_id(person: str) -> None:
-    """Raise DataError unless `person` can name a folder."""
-    if not re.fullmatch(ID_PATTERN, person):
-        raise DataError(
-            f"{person!r} cannot be a person's id: use 1 to 64 letters, digits, - or _, "
-            f"and begin with a letter or digit"
-        )
 
 
 def chosen(people: tuple[str, ...] | str, known: list[str], where: str) -> tuple[str, ...]:

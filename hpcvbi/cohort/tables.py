@@ -6,12 +6,14 @@
     <folder>/<person>/labels.txt    one region name per line; may be absent, or lie in <folder>
     <folder>/<person>/maps.csv      regional maps (see `cohort.maps`); may be absent, or lie in
                                     <folder>: a map in both places is the person's own
+    <folder>/participants.tsv       consent and terms of use (see `cohort.participants`); may be
+                                    absent
 
 `*` is csv (commas), tsv (tabs), txt (blanks) or npy; numbers only, no header row.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,11 @@ import numpy as np
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.cohort.maps import read_maps
 from hpcvbi.cohort.matrix import READERS, read_matrix, read_text
-from hpcvbi.cohort.person import Person, check_id, chosen
+from hpcvbi.cohort.participants import NAME, Participant, read_participants
+from hpcvbi.cohort.person import Person, chosen
+from hpcvbi.cohort.pseudonyms import read_pseudonyms
 from hpcvbi.core.errors import DataError
+from hpcvbi.core.identifier import check_id
 
 
 def read(
@@ -30,6 +35,7 @@ def read(
     tr: float,
     labels: str | None = None,
     homotopic: str | None = None,
+    pseudonyms: str | None = None,
 ) -> tuple[Person, ...]:
     """Return these people, or all in `folder`, sorted.
 
@@ -38,6 +44,8 @@ def read(
     tr : repetition time of the recordings [s].
     labels : file in `folder` with one region name per line, the same for all people.
     homotopic : "alternating" where regions 2k and 2k+1 are left and right; None where unknown.
+    pseudonyms : file with the folder of each pseudonym (see `cohort.pseudonyms`); None where the
+        folders' names are the people's ids.
 
     Raises
     ------
@@ -48,13 +56,36 @@ def read(
     root = Path(folder)
     if not root.is_dir():
         raise DataError(f"there is no folder {root} (below {Path.cwd()})")
-    known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    asked = chosen(people, known, str(root))
+    if pseudonyms is None:
+        names = (p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        sources = {name: name for name in sorted(names)}
+    else:
+        sources = read_pseudonyms(Path(pseudonyms))
+    asked = chosen(people, sorted(sources), pseudonyms or str(root))
     if not asked:
         raise DataError(f"{root} holds no folder of a person; it needs one, with weights.csv in it")
     for person in asked:
         check_id(person)
-    return tuple(_read_person(root, person, tr, labels, homotopic) for person in asked)
+    table = read_participants(root)
+    return tuple(
+        replace(
+            _read_person(root / sources[person], person, tr, labels, homotopic),
+            consent=said.consent,
+            terms=said.terms,
+        )
+        for person in asked
+        for said in [_said(table, root, person, sources[person])]
+    )
+
+
+def _said(
+    table: Mapping[str, Participant] | None, root: Path, person: str, source: str
+) -> Participant:
+    if table is None:
+        return Participant()
+    if source not in table:
+        raise DataError(f"{root / NAME} has no row for {person}: add it, or leave the person out")
+    return table[source]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +136,9 @@ def _read_network(root: Path, folder: Path, labels: str | None) -> Network:
 
 
 def _read_person(
-    root: Path, person: str, tr: float, labels: str | None, homotopic: str | None
+    folder: Path, person: str, tr: float, labels: str | None, homotopic: str | None
 ) -> Person:
-    folder = root / person
-    network = _read_network(root, folder, labels)
+    network = _read_network(folder.parent, folder, labels)
     bold = _find(folder, "bold")
     try:
         return Person(

@@ -1,6 +1,6 @@
 """study.yaml to Study, and Study to brains. One rule: an error names file, line and key.
 
-`load` reads a file, `cohort_of` its people, `check` refuses what cannot run; `brain_of` and
+`load` reads a file, `taking_part` its people, `check` refuses what cannot run; `brain_of` and
 `context_of` give what a worker needs for one person. `load_trial` and `prepare` do the same for the
 file of a single simulation.
 """
@@ -12,6 +12,7 @@ from hpcvbi.config.brains import (
     connectome_of,
     context_of,
     reliability_of,
+    taking_part,
 )
 from hpcvbi.config.load import load, load_trial
 from hpcvbi.config.prepare import Prepared, prepare
@@ -33,4 +34,5 @@ __all__ = [
     "load_trial",
     "prepare",
     "reliability_of",
+    "taking_part",
 ]

@@ -4,15 +4,16 @@
 is declared step by step, each step in the name of the key that it comes from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.brain.connectome import Connectome
-from hpcvbi.cohort import COHORTS, Person
+from hpcvbi.cohort import COHORTS, Person, allows
 from hpcvbi.config.declare import (
     Declaration,
     bare_brain,
@@ -23,6 +24,7 @@ from hpcvbi.config.declare import (
     treated,
     values_of,
 )
+from hpcvbi.config.sections import Tables
 from hpcvbi.config.study import Study
 from hpcvbi.core.errors import ConfigError, DataError, HpcvbiError
 from hpcvbi.features import Context
@@ -40,6 +42,51 @@ def cohort_of(study: Study, people: Sequence[str] | None = None) -> tuple[Person
         source["people"] = tuple(people)
     with study.at("cohort"):
         return COHORTS[study.cohort.kind](**source)
+
+
+def taking_part(study: Study, withdrawn: Container[str] = ()) -> tuple[Person, ...]:
+    """Read the people of the study who have not withdrawn, and whose consent covers its purpose.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Somebody's consent does not cover the purpose, the study states none, or nobody is left.
+    """
+    _check_pseudonyms(study)
+    named = study.cohort.people
+    left = None if named == "all" else [person for person in named if person not in withdrawn]
+    people = () if left == [] else cohort_of(study, left)
+    people = tuple(person for person in people if person.id not in withdrawn)
+    if not people:
+        with study.at("cohort", "people"):
+            raise DataError("everybody has withdrawn")
+    for person in people:
+        _check_consent(study, person)
+    return people
+
+
+def _check_consent(study: Study, person: Person) -> None:
+    if not person.consent:
+        return
+    with study.at("purpose"):
+        if study.purpose is None:
+            raise ConfigError(
+                f"{person.id} consented to certain purposes only ({person.consent}): say what this "
+                "study is for, e.g. purpose: epilepsy research"
+            )
+        if not allows(person.consent, study.purpose):
+            raise DataError(
+                f"{person.id} consented to {person.consent!r}, not to {study.purpose!r}: leave the "
+                "person out of cohort.people"
+            )
+
+
+def _check_pseudonyms(study: Study) -> None:
+    if isinstance(study.cohort, Tables) and study.cohort.pseudonyms is not None:
+        key = Path(study.cohort.pseudonyms).resolve()
+        if key.is_relative_to(Path(study.output).resolve()):
+            with study.at("cohort", "pseudonyms"):
+                raise ConfigError("lies in the output folder: keep it apart from the results")
 
 
 def connectome_of(study: Study, person: Person) -> Connectome:

@@ -42,7 +42,7 @@ def one_of(family: Mapping[str, object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def passes(check: Callable[[str], None]) -> AfterValidator:
+def passes(check: Callable[[str], object]) -> AfterValidator:
     """Accept what `check` does not refuse with one of hpcvbi's errors."""
 
     def checked(text: str) -> str:

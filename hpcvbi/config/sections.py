@@ -49,7 +49,11 @@ class Tables(Section):
     homotopic: Literal["alternating"] | None = None
     """Regions 2k and 2k+1 are left and right of a pair; null where unknown."""
     people: People = "all"
-    """Names of their folders in quotes, or all."""
+    """Their pseudonyms, or where there are none the names of their folders, in quotes; or all."""
+    pseudonyms: str | None = None
+    """File that gives the folder of each pseudonym (see `hpcvbi.cohort.pseudonyms`); null where
+    folders are named as people are to be called in all results.
+    """
 
 
 class MeasurementNoise(Section):
@@ -127,6 +131,18 @@ class Yardsticks(Section):
     predictive: Count = 64
     """Posterior draws that are simulated again."""
     grid: Grid
+
+
+class Encryption(Section):
+    """Encryption of the people's data in the store; the key is named here, never written."""
+
+    cipher: Literal["aes-256-gcm"] = "aes-256-gcm"
+    key_file: str | None = None
+    """File with 64 hexadecimal digits that only its owner can read (chmod 600), relative to the
+    working directory and outside the output folder.
+    """
+    key_variable: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = None
+    """Environment variable that holds the digits instead."""
 
 
 class Local(Section):

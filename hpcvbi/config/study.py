@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -13,6 +13,7 @@ from hpcvbi.config.network import ConnectomeSection, Parameter
 from hpcvbi.config.section import distinct
 from hpcvbi.config.sections import (
     BoldSection,
+    Encryption,
     FeaturesSection,
     Inference,
     Local,
@@ -25,11 +26,16 @@ from hpcvbi.config.sections import (
 from hpcvbi.config.source import Source
 from hpcvbi.core.errors import ConfigError
 
+_NO_PART = {"name", "purpose", "output", "cluster", "encryption"}
+"""Keys that alter no result; of `encryption`, the cipher counts, which alters the files."""
+
 
 class Study(Document):
     """One study file. Two studies with equal `sha256` have the same results, bit for bit."""
 
     name: str
+    purpose: str | None = None
+    """What the study is for, in the words of the people's consent; null where none is stated."""
     cohort: Annotated[NeurolibHcp | Tables, Field(discriminator="kind")]
     connectome: ConnectomeSection = ConnectomeSection()
     measurement_noise: MeasurementNoise | None = None
@@ -51,6 +57,8 @@ class Study(Document):
     BOLD that fluctuates by a hundredth of its mean, 10 bits keep 3 or 4. Null for exact. Features
     are computed before, and learning sees no difference.
     """
+    encryption: Encryption | None = None
+    """Whether people's data are encrypted in the store; null for no."""
     cluster: Local = Local()
 
     @classmethod
@@ -76,7 +84,11 @@ class Study(Document):
         """Return all that alters results or their layout, defaults filled in, as JSON values; with
         the lines of the files that the study names.
         """
-        values = self.model_dump(mode="json", exclude={"name", "output", "cluster"})
+        values = self.model_dump(mode="json", exclude=_NO_PART)
+        if values["cohort"].get("pseudonyms", "") is None:
+            del values["cohort"]["pseudonyms"]
+        if self.encryption is not None:
+            values["encryption"] = {"cipher": self.encryption.cipher}
         texts = {name: text.split("\n") for name, text in self.texts.items()}
         return {**values, "texts": texts} if texts else values
 
@@ -86,9 +98,15 @@ class Study(Document):
         return _digest(self.canonical())
 
 
-def identity(study: Study, people: Sequence[Person]) -> tuple[dict[str, Any], str]:
-    """Return what a store is the store of, and its SHA-256: the study and everybody's data."""
-    manifest = {"study": study.canonical(), "people": {p.id: p.sha256 for p in people}}
+def identity(
+    study: Study, people: Sequence[Person], fingerprint: Callable[[str], str] = str
+) -> tuple[dict[str, Any], str]:
+    """Return what a store is the store of, and its SHA-256: the study and everybody's data.
+
+    `fingerprint` turns the SHA-256 of a person's data into what may be written down of it.
+    """
+    known = {p.id: fingerprint(p.sha256) for p in people}
+    manifest = {"study": study.canonical(), "people": known}
     return manifest, _digest(manifest)
 
 

@@ -25,6 +25,10 @@ class StoreBusy(StoreError):
     """A store that another driver is writing."""
 
 
+class KeyRefused(StoreError):
+    """An encrypted store whose key is missing, wrong or not safe."""
+
+
 class TooFewSurvivors(HpcvbiError):
     """Too few draws with finite features are left to learn from."""
 

@@ -37,9 +37,19 @@ class Finding:
 
 def findings(result: Judged) -> tuple[Finding, ...]:
     """Return all remarks about a person, the loud ones first."""
-    loud = [Finding(result.person, True, *said) for said in _warnings(result)]
+    loud = [
+        Finding(result.person, True, *said) for said in (*_outdated(result), *_warnings(result))
+    ]
     plain = [Finding(result.person, False, *said) for said in _statements(result)]
     return (*loud, *plain)
+
+
+def _outdated(result: Judged) -> Iterator[tuple[str, str]]:
+    if result.stale:
+        yield (
+            "stale",
+            "compared with a cohort of which somebody has withdrawn; run the study again",
+        )
 
 
 def summary(results: Sequence[Judged], people: Sequence[str]) -> list[str]:

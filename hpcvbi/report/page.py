@@ -14,7 +14,7 @@ from hpcvbi.report.fits import grid_scan, overview, yardsticks
 from hpcvbi.report.read import Judged, evidence, judged, people_of, settings_of
 from hpcvbi.report.style import data_uri
 from hpcvbi.report.table import glossary, row
-from hpcvbi.store import Store, progress
+from hpcvbi.store import Store, is_sealed, progress, tombstones
 from hpcvbi.store.durable import write_durably
 
 FIGURES_FOR = 16
@@ -70,6 +70,8 @@ def _content(store: Store) -> dict[str, Any]:
         "glossary": glossary(params),
         "fitted": [(name, FEATURES[name].doc if name in FEATURES else "") for name in fitted],
         "terms": _terms(cost),
+        "withdrawn": list(tombstones(store.folder).values()),
+        "sealed": is_sealed(store.folder),
         "stamp": _stamp(cost),
         "study": list(_leaves(settings_of(store))),
         "sha256": store.sha256,

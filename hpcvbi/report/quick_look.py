@@ -2,6 +2,7 @@
 and the power spectrum. What no monitor has summarised is computed from the signal.
 """
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpcvbi.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, blank, styled
+from hpcvbi.store.durable import write_durably
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +40,9 @@ class Seen:
 def quick_look(seen: list[Seen], labels: tuple[str, ...], path: Path) -> None:
     """Draw one row per monitor into a PNG file."""
     figure = _draw(seen, labels)
-    figure.savefig(path, format="png", dpi=130, metadata={"Software": None})
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png", dpi=130, metadata={"Software": None})
+    write_durably(path, memory.getvalue())
 
 
 @styled

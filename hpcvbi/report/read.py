@@ -42,7 +42,9 @@ class Judged:
     """One person's result: `numbers` holds every name of EVALUATION.
 
     `unseen` names the features whose recorded value lies outside everything that was simulated to
-    learn from; `learning` is what each update reported, in the order of the rounds.
+    learn from; `learning` is what each update reported, in the order of the rounds. `consent` and
+    `terms` are what the person's data may be used for. A `stale` result was built on data of
+    somebody who has withdrawn since.
     """
 
     person: str
@@ -52,6 +54,9 @@ class Judged:
     verdict: str
     unseen: tuple[str, ...]
     learning: tuple[Mapping[str, Any], ...]
+    consent: str = ""
+    terms: str = ""
+    stale: bool = False
 
     def number(self, name: str) -> float:
         """Return a scalar of EVALUATION."""
@@ -123,6 +128,9 @@ def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
         verdict=str(about.get("verdict", "")),
         unseen=tuple(name for name, out in zip(features, clipped, strict=False) if out),
         learning=learning,
+        consent=str(about.get("consent_scope", "")),
+        terms=str(about.get("data_use_terms", "")),
+        stale=store.is_stale(person, "evaluation"),
     )
 
 

@@ -2,19 +2,32 @@
 
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
-from hpcvbi.store.layout import Output, Variable, check_person
+from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
+from hpcvbi.store.layout import Output, Variable
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
+from hpcvbi.store.tombstone import Tombstone, tombstones
+from hpcvbi.store.withdraw import Withdrawal, withdraw
 
 __all__ = [
     "Driver",
+    "KeySource",
     "Output",
     "Progress",
     "RoundProgress",
     "Store",
+    "StudyKey",
+    "Tombstone",
     "Variable",
-    "check_person",
+    "Withdrawal",
+    "begin",
     "check_place",
+    "fingerprint",
+    "is_sealed",
     "progress",
+    "study_key",
+    "tombstones",
+    "unlock",
+    "withdraw",
     "write_dataset",
 ]

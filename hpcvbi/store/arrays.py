@@ -11,7 +11,8 @@ import numpy as np
 import zarr
 
 from hpcvbi.core.block import Block
-from hpcvbi.core.errors import StoreError
+from hpcvbi.core.errors import KeyRefused, StoreError
+from hpcvbi.store import sealed  # noqa: F401  registers the codec where the package is not installed
 from hpcvbi.store.durable import file_digest, sync
 from hpcvbi.store.encode import BITS
 from hpcvbi.store.layout import content_digest, shard_path
@@ -74,7 +75,7 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
     The digest is [size in bytes, SHA-256 of the file as it lies on disk, SHA-256 of the content].
     """
     array = open_array(group / name, write=True)
-    rows, shard = array.shape[0], array.shards[0]
+    rows, shard = array.shape[0], (array.shards or array.chunks)[0]
     first, last = block.index * shard, min((block.index + 1) * shard, rows)
     if (block.start, block.stop) != (first, last) or last <= first:
         raise StoreError(
@@ -93,7 +94,7 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
     path = shard_path(group, name, block.index, array.ndim)
     try:
         array[block.start : block.stop] = values
-    except OSError:
+    except (OSError, KeyRefused):
         raise
     except (
         Exception
@@ -109,6 +110,8 @@ def read_rows(folder: Path, start: int | None = None, stop: int | None = None) -
     array = open_array(folder)
     try:
         values = np.asarray(array[start:stop] if array.ndim else array[()])
+    except KeyRefused:
+        raise
     except Exception as error:  # codecs raise various errors on damaged bytes
         raise _damaged(folder, error) from error
     return np.array(values.tolist()) if values.dtype.kind == "T" else values

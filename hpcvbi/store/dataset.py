@@ -19,6 +19,7 @@ from zarr.errors import ZarrUserWarning
 
 from hpcvbi.core.block import Status
 from hpcvbi.core.errors import StoreError
+from hpcvbi.store.durable import make_directory, make_private, private
 from hpcvbi.store.layout import Variable, check_distinct
 
 LARGEST_NETCDF = 2**32 - 2**16
@@ -28,7 +29,7 @@ LARGEST_NETCDF = 2**32 - 2**16
 def check_place(path: Path) -> None:
     """Make the folder of `path`, and raise StoreError unless a data set can be put there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -59,12 +60,16 @@ def write_dataset(
         check_place(path)
         if path.suffix == ".nc":
             _check_netcdf(path, variables)
+            with open(draft, "xb", opener=private):
+                pass
             found.to_netcdf(draft, engine="scipy", format="NETCDF3_64BIT")
         else:
+            draft.mkdir(mode=0o700)
             with warnings.catch_warnings():
                 # consolidated metadata are what xarray opens without a warning
                 warnings.simplefilter("ignore", ZarrUserWarning)
-                found.to_zarr(draft, mode="w", zarr_format=3, consolidated=True)
+                found.to_zarr(draft, mode="a", zarr_format=3, consolidated=True)
+            make_private(draft)
             if path.exists():
                 shutil.rmtree(path)
         draft.replace(path)

@@ -19,8 +19,9 @@ from typing import Any, Self
 import numpy as np
 
 from hpcvbi.core.block import Block, BlockReport
-from hpcvbi.core.errors import StoreError
+from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.core.space import Param
+from hpcvbi.store import keys
 from hpcvbi.store.durable import sha256, storage_faults, sweep, sync_directories, write_file
 from hpcvbi.store.encode import Files, consolidate, encode_put, encode_round
 from hpcvbi.store.layout import (
@@ -36,6 +37,7 @@ from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey
 from hpcvbi.store.store import Store, root_attrs
+from hpcvbi.store.tombstone import check_finished
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -50,11 +52,13 @@ class Driver(Store):
         self._stale_s = stale_s
         self._held: tuple[DriverLock, Ledger] | None = None
         self._index_after = 0.0
+        self._about: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:
+                check_finished(self.folder)
                 sweep(self.root)
                 for leftover in self.folder.glob("*.tmp"):
                     leftover.unlink(missing_ok=True)
@@ -86,6 +90,10 @@ class Driver(Store):
             raise StoreError(f"{kind!r} is a mark, which prepare, mark and put make; name it else")
         return self._append({**fields, "kind": kind})[0]
 
+    def describe(self, chain: str, attrs: Mapping[str, Any]) -> None:
+        """Give all groups of a person that are written from now on these attributes."""
+        self._about[chain] = dict(attrs)
+
     def prepare(
         self,
         chain: str,
@@ -113,19 +121,20 @@ class Driver(Store):
         if stored is not None and stored.shape[1] == len(params):
             theta = stored
         layout = RoundLayout(tuple(params), tuple(outputs), len(theta), block)
-        identity = layout.identity(theta)
+        key = keys.name_of_key(self.folder, chain, self.study)
+        identity = keys.blind(self.folder, chain, layout.identity(theta))
         same = mark is not None and mark["id"] == identity
         if mark and same and stored is not None and group_holds(self.root, mark, "size"):
             return theta
         record = {
             "kind": "prepared",
             "id": identity,
-            "theta": content_digest(theta),
+            "theta": keys.blind(self.folder, chain, content_digest(theta)),
             "draws": layout.draws,
             "block": layout.block,
             "blocks": layout.blocks,
         }
-        files = encode_round(chain, round, layout, theta)
+        files = encode_round(chain, round, layout, theta, self._about.get(chain, {}), key)
         self._replace((chain, round), record, files, keep_shards=same)
         return theta
 
@@ -179,15 +188,17 @@ class Driver(Store):
         The same content again leaves everything as it is; other content replaces it.
         """
         self._the_lock()
-        folder, attrs = self._group(chain, group), attrs or {}
+        folder, attrs = self._group(chain, group), {**self._about.get(chain, {}), **(attrs or {})}
         if (chain, group) in self._marks.rounds:
             raise StoreError(f"{folder} is a round; a data set needs a name of its own")
         check_distinct(v.name for v in [*variables, *coords])
         sizes([*variables, *coords])
-        identity = put_identity(variables, coords, attrs)
+        key = keys.name_of_key(self.folder, chain, self.study)
+        identity = keys.blind(self.folder, chain, put_identity(variables, coords, attrs))
         mark = self._marks.puts.get((chain, group))
-        if not (mark and mark["id"] == identity and group_holds(self.root, mark, "full")):
-            files = encode_put(chain, group, variables, coords, attrs)
+        same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
+        if not (mark and same and group_holds(self.root, mark, "full")):
+            files = encode_put(chain, group, variables, coords, attrs, key)
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
 
@@ -226,9 +237,12 @@ class Driver(Store):
     def _stored_theta(self, mark: Record) -> np.ndarray | None:
         try:
             theta = self.theta(mark["chain"], mark["group"])
+        except KeyRefused:
+            raise
         except StoreError:
             return None
-        return theta if content_digest(theta) == mark["theta"] else None
+        digest = keys.blind(self.folder, mark["chain"], content_digest(theta))
+        return theta if digest == mark["theta"] else None
 
     def _replace(
         self, key: GroupKey, record: Record, files: Files, *, keep_shards: bool = False

@@ -77,13 +77,23 @@ def sync_directories(files: Iterable[Path], top: Path) -> None:
         sync(directory)
 
 
+def make_private(path: Path) -> None:
+    """Let only the owner use a file, or a folder with all that is in it."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    for found in (path, *inside):
+        os.chmod(found, 0o700 if found.is_dir() else 0o600)
+
+
 def make_directory(path: Path) -> None:
     """Create a private directory and its missing parents; all are durable when this returns."""
     if path.is_dir():
         return
     make_directory(path.parent)
-    with contextlib.suppress(FileExistsError):
+    try:
         os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
     sync(path)
     with contextlib.suppress(
         PermissionError
@@ -107,7 +117,7 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
     """
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "xb", opener=_private) as file:
+        with open(temporary, "xb", opener=private) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -121,7 +131,8 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
         raise
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """Open a file, which only its owner may use if it is created: an `opener` of `open`."""
     return os.open(path, flags, 0o600)
 
 

@@ -1,7 +1,8 @@
 """Groups as files: zarr encodes in memory, so that `durable` writes every byte once.
 
 Codecs: zstd level 3 and crc32c inside the shard, with a shuffle of bits before them where numbers
-are rounded. Without the inner crc32c a flipped bit is decoded silently. Text is variable-length
+are rounded; without the inner crc32c a flipped bit is decoded silently. Where people's data are
+encrypted, `hpcvbi.sealed` is around it all and its tags replace crc32c. Text is variable-length
 UTF-8, the one text type with a Zarr v3 specification. There are no time stamps: the same content
 gives the same bytes.
 """
@@ -16,12 +17,20 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+from zarr.codecs import (
+    BloscCodec,
+    BytesCodec,
+    Crc32cCodec,
+    ShardingCodec,
+    VLenUTF8Codec,
+    ZstdCodec,
+)
 from zarr.storage import MemoryStore
 
 from hpcvbi.core.block import Status
 from hpcvbi.store.durable import write_durably
 from hpcvbi.store.layout import RoundLayout, Variable
+from hpcvbi.store.sealed import SealedCodec
 
 # an all-NaN or all-zero block must leave a file; zarr 3.1 heeds only the global setting
 zarr.config.set({"array.write_empty_chunks": True})
@@ -30,6 +39,11 @@ BITS = "quantization_nsb"
 """Attribute of a rounded array: its bits of mantissa, by the name of the CF conventions."""
 _CHUNK_BYTES = 2**21
 _CHUNK_DRAWS = 64
+
+PERMISSIONS = ("consent_scope", "data_use_terms")
+"""Attributes that stay readable where a person's data are encrypted."""
+ATTRIBUTES = "attributes_json"
+"""Name of the sealed variable that holds the others."""
 
 Files = dict[str, bytes]
 """Path relative to store.zarr -> content."""
@@ -52,20 +66,34 @@ def encode_put(
     variables: Iterable[Variable],
     coords: Iterable[Variable],
     attrs: Mapping[str, Any],
+    key: str | None = None,
 ) -> Files:
-    """Encode a small data set, one chunk per array."""
-    coords = list(coords)
-    memory, root = _group(chain, group, coords, attrs)
+    """Encode a small data set, one chunk per array; sealed with the key named `key`, if any, and
+    its attributes too, but for what the person's data may be used for.
+    """
+    variables, coords = list(variables), list(coords)
+    if key is not None:
+        within = {name: value for name, value in attrs.items() if name not in PERMISSIONS}
+        attrs = {name: value for name, value in attrs.items() if name in PERMISSIONS}
+        variables.append(Variable(ATTRIBUTES, (), json.dumps(within, sort_keys=True)))
+    memory, root = _group(chain, group, coords, attrs, key)
     for v in [*variables, *coords]:
         _whole(root, v, coords)
     return _files(memory)
 
 
-def encode_round(chain: str, group: str, layout: RoundLayout, theta: np.ndarray) -> Files:
+def encode_round(
+    chain: str,
+    group: str,
+    layout: RoundLayout,
+    theta: np.ndarray,
+    attrs: Mapping[str, Any],
+    key: str | None = None,
+) -> Files:
     """Encode a round before its first block: coordinates, theta, empty arrays for the blocks."""
     names = ["status", *(o.name for o in layout.outputs)]
-    about = {"block": layout.block, "outputs": names}
-    memory, root = _group(chain, group, layout.coords, about)
+    about = {**attrs, "block": layout.block, "outputs": names}
+    memory, root = _group(chain, group, layout.coords, about, key)
     for v in layout.coords:
         _whole(root, v, layout.coords)
     units = {p.unit for p in layout.params}
@@ -124,9 +152,21 @@ def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:
             yield path.parent, json.loads(path.read_bytes())
 
 
+@dataclass(frozen=True)
+class _Root:
+    """A group under construction, and the name of the key that seals its arrays."""
+
+    group: zarr.Group
+    key: str | None
+
+
 def _group(
-    chain: str, group: str, coords: Iterable[Variable], attrs: Mapping[str, Any]
-) -> tuple[dict[str, Any], zarr.Group]:
+    chain: str,
+    group: str,
+    coords: Iterable[Variable],
+    attrs: Mapping[str, Any],
+    key: str | None,
+) -> tuple[dict[str, Any], _Root]:
     memory: dict[str, Any] = {}
     attributes = dict(sorted(attrs.items()))
     auxiliary = [c.name for c in coords if c.dims != (c.name,)]
@@ -134,7 +174,7 @@ def _group(
         attributes["coordinates"] = " ".join(sorted(auxiliary))
     store = MemoryStore(store_dict=memory)
     root = zarr.create_group(store, path=f"{chain}/{group}", zarr_format=3, attributes=attributes)
-    return memory, root
+    return memory, _Root(root, key)
 
 
 def _attrs(
@@ -150,7 +190,7 @@ def _attrs(
     return attrs
 
 
-def _whole(root: zarr.Group, v: Variable, coords: Iterable[Variable]) -> None:
+def _whole(root: _Root, v: Variable, coords: Iterable[Variable]) -> None:
     is_coord = any(c is v for c in coords)
     attrs = _attrs("" if v.is_text else v.units, v.doc, v.dims, () if is_coord else coords)
     dtype = "string" if v.is_text else v.values.dtype.newbyteorder("<").str
@@ -160,7 +200,7 @@ def _whole(root: zarr.Group, v: Variable, coords: Iterable[Variable]) -> None:
         array[...] = v.values
 
 
-def _blocked(root: zarr.Group, layout: RoundLayout, stored: Stored) -> None:
+def _blocked(root: _Root, layout: RoundLayout, stored: Stored) -> None:
     rest = tuple(max(1, n) for n in stored.shape[1:])
     n_bytes = math.prod(rest) * np.dtype(stored.dtype).itemsize
     chunks = (draws_per_chunk(layout.block, n_bytes), *rest)
@@ -168,20 +208,24 @@ def _blocked(root: zarr.Group, layout: RoundLayout, stored: Stored) -> None:
 
 
 def _create(
-    root: zarr.Group, stored: Stored, *, chunks: tuple[int, ...], shards: tuple[int, ...] | None
+    root: _Root, stored: Stored, *, chunks: tuple[int, ...], shards: tuple[int, ...] | None
 ) -> Any:
     if stored.dtype == "string":
         fill: Any = ""
     else:
         fill = float("nan") if np.dtype(stored.dtype).kind == "f" else 0
-    return root.create_array(
+    layout: dict[str, Any] = {"chunks": chunks, "shards": shards}
+    layout["compressors"] = [_compressor(stored), Crc32cCodec()]
+    if root.key is not None:
+        path = f"{root.group.path}/{stored.name}"
+        layout = {"chunks": shards or chunks, "compressors": None}
+        layout["serializer"] = SealedCodec.around(path, root.key, _inner(stored, chunks, shards))
+    return root.group.create_array(
         stored.name,
         shape=stored.shape,
         dtype=stored.dtype,
-        chunks=chunks,
-        shards=shards,
+        **layout,
         fill_value=fill,
-        compressors=[_compressor(stored), Crc32cCodec()],
         chunk_key_encoding={"name": "default", "separator": "."},
         dimension_names=stored.dims,
         attributes=stored.attrs,
@@ -193,6 +237,15 @@ def _compressor(stored: Stored) -> ZstdCodec | BloscCodec:
         return ZstdCodec(level=3)
     width = np.dtype(stored.dtype).itemsize
     return BloscCodec(typesize=width, cname="zstd", clevel=3, shuffle="bitshuffle")
+
+
+def _inner(
+    stored: Stored, chunks: tuple[int, ...], shards: tuple[int, ...] | None
+) -> tuple[Any, ...]:
+    """Codecs of the plain text of a sealed chunk; a shard's chunks stay apart inside it."""
+    text = VLenUTF8Codec() if stored.dtype == "string" else BytesCodec()
+    codecs = (text, _compressor(stored))
+    return codecs if shards is None else (ShardingCodec(chunk_shape=chunks, codecs=codecs),)
 
 
 def _files(memory: dict[str, Any]) -> Files:

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.core.errors import DataError, StoreError
+from hpcvbi.core.errors import StoreError
 from hpcvbi.core.space import Param
 from hpcvbi.store.durable import sha256
 from hpcvbi.store.rounding import MOST_BITS
 
-_PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 # xarray would turn numbers in these units into time differences, with a warning
 _CF_TIME = {"days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
@@ -185,16 +184,6 @@ def put_identity(
             )
             parts.append(v.digest())
     return sha256("\n".join(parts).encode())[:16]
-
-
-def check_person(name: str) -> str:
-    """Return `name` if it may name a person's folder; DataError if not."""
-    if not isinstance(name, str) or not _PERSON.fullmatch(name) or name == "zarr.json":
-        raise DataError(
-            f"{name!r} cannot name a person: use 1 to 64 of A-Z a-z 0-9 _ . - "
-            "and begin with a letter or digit"
-        )
-    return name
 
 
 def check_name(name: str) -> str:

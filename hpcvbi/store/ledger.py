@@ -3,7 +3,8 @@
 Each driver incarnation writes a segment of its own, `000003-<uuid>.log`, so that nobody ever
 appends behind a torn tail; segments are replayed in the order of their numbers, which are given
 under the driver lock (no clock is trusted).
-A line that is torn, forged or of another study is ignored and counted.
+A line that is torn, forged or of another study is ignored and counted. Lines are only ever added,
+with one exception: a withdrawal takes a person's lines out.
 """
 
 import json
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hpcvbi.store.durable import sync
+from hpcvbi.store.durable import sync, write_durably
 
 Record = dict[str, Any]
 
@@ -72,6 +73,25 @@ def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], int]:
             else:
                 records.append(record)
     return records, ignored
+
+
+def rewrite(
+    folder: Path, judge: Callable[[bytes, Record | None], Mapping[str, Any] | None]
+) -> None:
+    """Take lines out of all segments: `judge` gets a line and its record (None where it is not
+    believable) and returns the record that stays, None where the line goes; a line that is not
+    believable stays as it is if anything is returned. Every segment is replaced at once and whole.
+    """
+    for path in _segments(folder):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = []
+        for line in lines:
+            record = _parse(line.removesuffix(b"\n"))
+            judged = judge(line, record)
+            if judged is not None:
+                kept.append(line if record is None or judged == record else _line(dict(judged)))
+        if kept != lines:
+            write_durably(path, b"".join(kept))
 
 
 def _segments(folder: Path) -> list[Path]:

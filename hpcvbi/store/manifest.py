@@ -1,7 +1,11 @@
-"""MANIFEST.json: whose store this is. Written last at creation, never changed, always compared."""
+"""MANIFEST.json: whose store this is. Written last at creation, always compared.
+
+It is never changed, but for a withdrawal, which takes a person out of it; then what is left is
+compared, and the identity stays the one that ledger and groups were written under.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +18,30 @@ _SHOWN = 20
 
 def write_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
     """Publish the manifest; FileExistsError if another process was faster."""
+    write_durably(folder / "MANIFEST.json", _text(study, study_sha256), exclusive=True)
+
+
+def replace_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
+    """Replace the manifest by one with another content under the same identity."""
+    path, text = folder / "MANIFEST.json", _text(study, study_sha256)
+    if path.read_bytes() != text:
+        write_durably(path, text)
+
+
+def _text(study: Mapping[str, Any], study_sha256: str) -> bytes:
     body = {"format": FORMAT, "sha256": study_sha256, "study": study, "check": _check(study)}
-    text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_durably(folder / "MANIFEST.json", text.encode(), exclusive=True)
+    return (json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def without(study: Mapping[str, Any], people: Iterable[str]) -> dict[str, Any]:
+    """Return the content of a manifest that knows nothing of these people."""
+    left, gone = json.loads(json.dumps(study)), set(people)
+    if isinstance(left.get("people"), dict):
+        left["people"] = {p: digest for p, digest in left["people"].items() if p not in gone}
+    cohort = left.get("study", {}).get("cohort", {}) if isinstance(left.get("study"), dict) else {}
+    if isinstance(cohort.get("people"), list):
+        cohort["people"] = [p for p in cohort["people"] if p not in gone]
+    return left
 
 
 def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
@@ -49,11 +74,19 @@ def check_same_study(
     stored_sha256: str,
     given: Mapping[str, Any],
     given_sha256: str,
+    withdrawn: Iterable[str] = (),
 ) -> None:
-    """Raise StoreMismatch, with what differs, unless both are the same study."""
+    """Raise StoreMismatch, with what differs, unless both are the same study, but for people who
+    have withdrawn.
+    """
     if stored_sha256 == given_sha256:
         return
+    gone = list(withdrawn)
+    if gone:
+        stored, given = without(stored, gone), without(given, gone)
     lines = list(differences(stored, given))
+    if gone and not lines:
+        return
     shown = lines[:_SHOWN] or ["no key differs: the data files or the meaning of the keys changed"]
     if len(lines) > _SHOWN:
         shown.append(f"... and {len(lines) - _SHOWN} more")

@@ -1,11 +1,12 @@
 """What the ledger's records amount to: rounds prepared, blocks done, groups put, other events.
 
-Four kinds of records are marks:
+Five kinds of records are marks:
 
     prepared  a round's theta and layout lie in the store; `id` names exactly these
     block     a block's arrays lie in the store, for the preparation whose `id` it carries
     put       a small group lies in the store, whole
     void      what was said about a round, a block or a group no longer holds
+    stale     a group was built on data of somebody who has withdrawn; until it is put again
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from hpcvbi.store.ledger import Record
 
 BlockKey = tuple[str, str, int]
 GroupKey = tuple[str, str]
-KINDS = ("prepared", "block", "put", "void")
+KINDS = ("prepared", "block", "put", "void", "stale")
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Marks:
     rounds: dict[GroupKey, Record] = field(default_factory=dict)
     blocks: dict[BlockKey, Record] = field(default_factory=dict)
     puts: dict[GroupKey, Record] = field(default_factory=dict)
+    stale: set[GroupKey] = field(default_factory=set)
     events: list[Record] = field(default_factory=list)
     ignored: int = 0
 
@@ -52,6 +54,9 @@ class Marks:
         elif kind == "put":
             _ = record["id"], dict(record["files"])
             self.puts[group] = record
+            self.stale.discard(group)
+        elif kind == "stale":
+            self.stale.add(group)
         elif kind == "block":
             _ = (
                 record["id"],
@@ -64,6 +69,7 @@ class Marks:
         else:
             self.rounds.pop(group, None)
             self.puts.pop(group, None)
+            self.stale.discard(group)
             for key in [key for key in self.blocks if key[:2] == group]:
                 del self.blocks[key]
 

@@ -10,6 +10,7 @@ from hpcvbi.store.ledger import Record, read_records
 from hpcvbi.store.lock import Owner, read_owner
 from hpcvbi.store.manifest import read_manifest
 from hpcvbi.store.marks import Marks
+from hpcvbi.store.tombstone import Tombstone, tombstones
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,11 @@ class RoundProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """A study's progress. `puts` names the groups written whole; `driver` is who holds the lock."""
+    """A study's progress.
+
+    `puts` names the groups written whole, `stale` those of them that were built on data of somebody
+    in `withdrawn`; `driver` is who holds the lock.
+    """
 
     sha256: str
     study: Mapping[str, Any]
@@ -51,6 +56,8 @@ class Progress:
     events: tuple[Record, ...]
     ignored: int
     driver: Owner | None
+    withdrawn: tuple[Tombstone, ...] = ()
+    stale: tuple[tuple[str, str], ...] = ()
 
 
 def progress(folder: Path | str) -> Progress:
@@ -69,6 +76,8 @@ def progress(folder: Path | str) -> Progress:
         events=tuple(marks.events),
         ignored=marks.ignored,
         driver=read_owner(folder),
+        withdrawn=tuple(tombstones(folder).values()),
+        stale=tuple(sorted(marks.stale & marks.puts.keys())),
     )
 
 

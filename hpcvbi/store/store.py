@@ -5,6 +5,8 @@ mark in the ledger. A file without a mark is never trusted, a mark without its f
 """
 
 import contextlib
+import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -13,13 +15,14 @@ import numpy as np
 
 from hpcvbi.core.block import Block, blocks_of
 from hpcvbi.core.errors import StoreError
-from hpcvbi.store import arrays
+from hpcvbi.store import arrays, keys
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
-from hpcvbi.store.encode import consolidate
+from hpcvbi.store.encode import ATTRIBUTES, consolidate
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import check_same_study, read_manifest, write_manifest
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
+from hpcvbi.store.tombstone import check_takes_part, is_withdrawn, tombstones
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
 
 
@@ -48,7 +51,8 @@ class Store:
             if not (folder / "MANIFEST.json").exists():
                 _create(folder, study, study_sha256)
         store = cls(folder)
-        check_same_study(folder, store.study, store.sha256, study, study_sha256)
+        gone = tombstones(folder)
+        check_same_study(folder, store.study, store.sha256, study, study_sha256, gone)
         return store
 
     # ---- workers
@@ -70,12 +74,19 @@ class Store:
         wanted = sorted(arrays.outputs_of(group))
         if sorted(values) != wanted:
             raise StoreError(f"a block of {group} writes {wanted}, got {sorted(values)}")
-        with storage_faults(self.folder):
-            digests = {
-                name: arrays.write_shard(group, name, block, np.asarray(values[name]))
-                for name in wanted
-            }
-            sync_directories((group / name / "c" for name in wanted), self.root)
+        try:
+            with storage_faults(self.folder):
+                digests = {
+                    name: arrays.write_shard(group, name, block, np.asarray(values[name]))
+                    for name in wanted
+                }
+                sync_directories((group / name / "c" for name in wanted), self.root)
+        finally:
+            if is_withdrawn(self.folder, block.chain):  # while this block was written
+                shutil.rmtree(self.root / block.chain, ignore_errors=True)
+                check_takes_part(self.folder, block.chain)
+        for digest in digests.values():
+            digest[2] = keys.blind(self.folder, block.chain, str(digest[2]))
         return digests
 
     # ---- readers
@@ -123,7 +134,10 @@ class Store:
             raise StoreError(f"{folder} is damaged; run the study again")
         attrs = arrays.attributes(folder)
         attrs.pop("coordinates", None)
-        return {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}, attrs
+        found = {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}
+        if (sealed := found.pop(ATTRIBUTES, None)) is not None:
+            attrs |= json.loads(str(sealed))
+        return found, attrs
 
     def events(self, kind: str | None = None) -> list[Record]:
         """Events of one kind (all by default) in the order they were appended."""
@@ -155,6 +169,10 @@ class Store:
         mark = self._marks.puts.get((chain, group))
         return mark is not None and group_holds(self.root, mark, "size")
 
+    def is_stale(self, chain: str, group: str) -> bool:
+        """Whether a data set was built on data of somebody who has withdrawn."""
+        return (chain, group) in self._marks.stale
+
     def done_puts(self, verify: Verify = "size") -> set[GroupKey]:
         """Data sets written whole whose marks hold: (chain, group)."""
         puts = self._marks.puts
@@ -172,7 +190,9 @@ class Store:
         return self._replayed
 
     def _group(self, chain: str, group: str) -> Path:
-        return group_path(self.root, chain, group)
+        path = group_path(self.root, chain, group)
+        check_takes_part(self.folder, chain)
+        return path
 
 
 def root_attrs(study_sha256: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.core.identifier import check_id
 from hpcvbi.store import arrays
 from hpcvbi.store.durable import file_digest
-from hpcvbi.store.layout import check_name, check_person, shard_path
+from hpcvbi.store.layout import check_name, shard_path
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.marks import BlockKey
 
@@ -38,7 +39,7 @@ def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
 
 def group_path(root: Path, chain: str, group: str) -> Path:
     """Folder of a group; its names are checked, so that it cannot leave the store."""
-    return root / check_person(chain) / check_name(group)
+    return root / check_id(chain) / check_name(group)
 
 
 def _block_holds(root: Path, key: BlockKey, mark: Record, verify: Verify) -> bool:

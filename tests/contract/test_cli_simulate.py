@@ -1,6 +1,7 @@
 """`hpcvbi simulate`: what a newcomer tries first, from the file to the data set and the picture."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,16 @@ def test_without_a_file_the_example_is_named(here: Path) -> None:
     refused = hpcvbi("simulate", cwd=here)
     assert refused.returncode == 2
     assert "hpcvbi simulate --example" in " ".join(refused.stderr.split())
+
+
+def test_what_is_written_is_for_its_owner_alone(here: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        simulated(TRIAL)
+        simulated(TRIAL.replace("small.nc", "small.zarr"))
+    finally:
+        os.umask(before)
+    modes = {p: p.stat().st_mode & 0o777 for p in (here / "out", *(here / "out").rglob("*"))}
+    assert {p.name for p in modes} >= {"small.nc", "small.png", "small.zarr", "zarr.json"}
+    assert {oct(mode) for p, mode in modes.items() if p.is_file()} == {"0o600"}
+    assert {oct(mode) for p, mode in modes.items() if p.is_dir()} == {"0o700"}

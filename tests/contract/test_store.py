@@ -273,20 +273,21 @@ def test_second_driver_is_refused_by_name(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "/etc", "a/b", "a b", "-a", "a\n", "ü", "x" * 65, "zarr.json"]
+    "name",
+    ["", ".", "..", "../x", "/etc", "a/b", "a b", "-a", "a\n", "ü", "x" * 65, "zarr.json", "a.b"],
 )
 def test_bad_names_of_people_are_refused(folder: Path, name: str) -> None:
     with Driver.create(folder, STUDY, SHA) as store:
-        with pytest.raises(DataError, match="cannot name a person"):
+        with pytest.raises(DataError, match="cannot be a person's id"):
             store.prepare(name, "round_000", theta_of("a"), PARAMS, OUTPUTS, SIZE)
-        with pytest.raises(DataError, match="cannot name a person"):
+        with pytest.raises(DataError, match="cannot be a person's id"):
             put_posterior(store, name)
-        with pytest.raises(DataError, match="cannot name a person"):
+        with pytest.raises(DataError, match="cannot be a person's id"):
             store.theta(name, "round_000")
     assert [p.name for p in (folder / "store.zarr").iterdir()] == ["zarr.json"]
 
 
-@pytest.mark.parametrize("name", ["sub-01", "100307", "A.b_c-d", "x" * 64])
+@pytest.mark.parametrize("name", ["sub-01", "100307", "A_b-c", "x" * 64])
 def test_good_names_of_people(folder: Path, name: str) -> None:
     with Driver.create(folder, STUDY, SHA) as store:
         put_posterior(store, name)
