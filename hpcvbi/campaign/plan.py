@@ -1,9 +1,10 @@
 """What a run would cost, from study and people alone. Nothing is computed, nothing written."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hpcvbi.campaign.chain import Subject, algorithm_of
+from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 from hpcvbi.core.block import blocks_of
 
@@ -52,22 +53,7 @@ def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     return Plan(tuple(s.name for s in subjects), tuple(rounds), learning)
 
 
-def rounds_of(study: Study) -> dict[str, tuple[int, set[str]]]:
-    """Return the rounds of a person: how many draws, and what is kept of each besides features."""
-    kept = {"fc", "fc_model"}
-    grid, inference = study.yardsticks.grid, study.inference
-    rounds = {
-        f"round_{n:03d}": (inference.draws, set[str](study.keep)) for n in range(inference.rounds)
-    }
-    return {
-        **rounds,
-        "predictive": (study.yardsticks.predictive, kept),
-        "grid": (grid.points * grid.draws, kept),
-        "grid_fresh": (grid.fresh, kept),
-    }
-
-
-def bytes_per_draw(study: Study, subject: Subject, keep: set[str]) -> int:
+def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int:
     """Size of what is stored of one draw, before compression."""
     n = subject.brain.connectome.n_regions
     pairs, volumes = n * (n - 1) // 2, round(subject.brain.duration / 1000.0 / subject.person.tr_s)

@@ -136,6 +136,17 @@ class RoundLayout:
         parts += [[o.name, o.dims, o.units, np.dtype(o.dtype).str] for o in self.outputs]
         return sha256(json.dumps(parts).encode())[:16]
 
+    def mark(self, theta: np.ndarray) -> dict[str, Any]:
+        """What a mark says of this layout with these draws."""
+        return {
+            "kind": "prepared",
+            "id": self.identity(theta),
+            "theta": content_digest(theta),
+            "draws": self.draws,
+            "block": self.block,
+            "blocks": self.blocks,
+        }
+
 
 def param_coords(params: Sequence[Param]) -> tuple[Variable, Variable]:
     """Coordinates of a `param` dimension: the names and their units."""

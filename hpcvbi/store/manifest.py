@@ -1,7 +1,14 @@
-"""MANIFEST.json: whose store this is. Written last at creation, never changed, always compared."""
+"""Whose store this is. MANIFEST.json is written last at creation and never changed.
+
+Each extension on purpose adds a file `MANIFEST.000001.json`, `MANIFEST.000002.json`, ... that names
+the study before it: the last one counts. A file appears at once and whole, by link(2), so that a
+crash leaves the old study or the new one. The ledger belongs to the first manifest for ever.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +19,66 @@ FORMAT = 1
 _SHOWN = 20
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """A study, its identity, and what was superseded when it took over from the one before.
+
+    `superseded` names groups that everybody in the store loses; `before` is the identity of the
+    study before, None for the first; `changes` says what was added, `at` when (ISO 8601, UTC).
+    """
+
+    study: dict[str, Any]
+    sha256: str
+    before: str | None = None
+    superseded: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    at: str | None = None
+
+
 def write_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
     """Publish the manifest; FileExistsError if another process was faster."""
-    body = {"format": FORMAT, "sha256": study_sha256, "study": study, "check": _check(study)}
-    text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_durably(folder / "MANIFEST.json", text.encode(), exclusive=True)
+    _publish(folder / "MANIFEST.json", {"sha256": study_sha256, "study": study})
+
+
+def write_extension(
+    folder: Path, study: Mapping[str, Any], study_sha256: str, superseded: Sequence[str]
+) -> None:
+    """Publish the study that takes over from the present one; FileExistsError as above."""
+    chain = read_manifests(folder)
+    body = {
+        "sha256": study_sha256,
+        "study": study,
+        "before": chain[-1].sha256,
+        "superseded": sorted(superseded),
+        "changes": list(differences(chain[-1].study, study)),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    _publish(_path(folder, len(chain)), body)
 
 
 def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     """Return the study as stored and its SHA-256; StoreError where it is missing or damaged."""
-    path = folder / "MANIFEST.json"
-    try:
-        body = json.loads(path.read_bytes())
-        study, study_sha256 = body["study"], body["sha256"]
-        intact = body["check"] == _check(study) and isinstance(study_sha256, str)
-        known = body["format"] == FORMAT
-    except FileNotFoundError:
-        raise StoreError(f"{folder} holds no study: {path.name} is missing") from None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path) from None
-    if not intact:
-        raise _damaged(path)
-    if not known:
+    last = read_manifests(folder)[-1]
+    return last.study, last.sha256
+
+
+def read_manifests(folder: Path) -> tuple[Manifest, ...]:
+    """Return the first manifest and all that took over from it; StoreError as `read_manifest`."""
+    chain = [_read(_path(folder, 0))]
+    while (path := _path(folder, len(chain))).exists():
+        found = _read(path)
+        if found.before != chain[-1].sha256:
+            raise StoreError(
+                f"{path} does not follow the study before it, so it cannot be known whose results "
+                "these are: it is of another store. Restore it from a copy"
+            )
+        chain.append(found)
+    later = sorted(p.name for p in folder.glob("MANIFEST.*.json") if p.name > path.name)
+    if later:
         raise StoreError(
-            f"{path} has format {body['format']!r}; this hpcvbi reads format {FORMAT}. "
-            "Use the version of hpcvbi that wrote it."
+            f"{path} is missing, but {later[0]} is there: restore the missing one from a copy"
         )
-    return study, study_sha256
+    return tuple(chain)
 
 
 def check_same_study(
@@ -62,7 +100,7 @@ def check_same_study(
         f"(sha256 {stored_sha256[:12]}, yours is {given_sha256[:12]}):\n  "
         + "\n  ".join(shown)
         + "\nNothing was touched. Choose another `output:`, or restore the study that "
-        + f"{folder}/MANIFEST.json shows."
+        + f"{_path(folder, len(read_manifests(folder)) - 1)} shows."
     )
 
 
@@ -73,7 +111,7 @@ def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator
     for key in sorted(left.keys() | right.keys()):
         was, now = (json.dumps(side[key]) if key in side else "absent" for side in (left, right))
         if was != now:
-            yield f"{key}: {was} in the store, {now} in your study"
+            yield f"{key.removeprefix('study.')}: {was} in the store, {now} in your study"
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -88,8 +126,53 @@ def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _check(study: Any) -> str:
-    return sha256(json.dumps(study, sort_keys=True, separators=(",", ":")).encode())
+def _path(folder: Path, number: int) -> Path:
+    return folder / (f"MANIFEST.{number:06d}.json" if number else "MANIFEST.json")
+
+
+def _publish(path: Path, about: Mapping[str, Any]) -> None:
+    body = {"format": FORMAT, **about}
+    if "before" in body:
+        body["check"] = _check(body)
+    else:
+        body["check"] = _check(body["study"])
+    text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_durably(path, text.encode(), exclusive=True)
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        body = json.loads(path.read_bytes())
+        check, study = body.pop("check"), body["study"]
+        intact = check == _check(body if "before" in body else study)
+        intact = intact and isinstance(body["sha256"], str)
+        known = body.pop("format") == FORMAT
+        found = Manifest(
+            study,
+            body["sha256"],
+            body.get("before"),
+            tuple(body.get("superseded", ())),
+            tuple(body.get("changes", ())),
+            body.get("at"),
+        )
+    except FileNotFoundError:
+        raise StoreError(f"{path.parent} holds no study: {path.name} is missing") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise _damaged(path) from None
+    if not intact:
+        raise _damaged(path)
+    if not known:
+        raise StoreError(
+            f"{path} has another format; this hpcvbi reads format {FORMAT}. "
+            "Use the version of hpcvbi that wrote it."
+        )
+    return found
+
+
+def _check(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
 def _damaged(path: Path) -> StoreError:
