@@ -1,15 +1,18 @@
 """Opens the store of a study, stamps the run, and drives it to its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from hpcvbi.campaign.extension import extension_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.cluster import Executor, local_executor
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, identity
-from hpcvbi.store import Driver
+from hpcvbi.core.errors import HpcvbiError, StoreMismatch
+from hpcvbi.store import Driver, Store
 
 
 def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Outcome:
@@ -24,7 +27,7 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
     check(study, people)
     folder = str(Path(study.output).resolve())
     manifest, sha256 = identity(study, people)
-    with Driver.create(folder, manifest, sha256) as store:
+    with _driver(folder, manifest, sha256) as store:
         store.append(
             "run started",
             name=study.name,
@@ -36,6 +39,26 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
         failed = sorted(outcome.failed)
         store.append("run finished", blocks=outcome.blocks, failed=failed, time=stamp()["time"])
         return outcome
+
+
+def _driver(folder: str, manifest: Mapping[str, Any], sha256: str) -> Driver:
+    try:
+        return Driver.create(folder, manifest, sha256)
+    except StoreMismatch as error:
+        if not _only_adds(folder, manifest):
+            raise
+        raise StoreMismatch(
+            f"{error}\nYour study only adds to it: `hpcvbi extend STUDY` says what that would keep "
+            "and what it would supersede, and does it"
+        ) from None
+
+
+def _only_adds(folder: str, manifest: Mapping[str, Any]) -> bool:
+    try:
+        extension_of(Store.open(folder).study, manifest)
+    except HpcvbiError:
+        return False
+    return True
 
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:

@@ -4,12 +4,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from hpcvbi.core.errors import HpcvbiError
+
+if TYPE_CHECKING:
+    from hpcvbi.config import Study
 
 app = typer.Typer(
     name="hpcvbi",
@@ -62,23 +65,32 @@ def plan(study: StudyFile) -> None:
 @app.command()
 def run(study: StudyFile) -> None:
     """Run the study to its end, or resume it: only what is missing is computed."""
+    from hpcvbi.config import load
+
+    _run(load(study))
+
+
+@app.command()
+def extend(
+    study: StudyFile,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, and run the study.")] = False,
+) -> None:
+    """Let a study grow: after you have added people, rounds or draws to its file.
+
+    Says what stays and what is superseded; with --yes the larger study takes over, and runs.
+    """
     from hpcvbi import campaign
-    from hpcvbi.cli import show
-    from hpcvbi.cli.progress import progress_on
+    from hpcvbi.cli import show_store
     from hpcvbi.config import cohort_of, load
-    from hpcvbi.report import build
 
     console = Console()
     loaded = load(study)
-    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
-    with progress_on(console, Path(loaded.output), draws) as progress:
-        outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
-    report = build(Path(loaded.output))
-    show.results(console, Path(loaded.output))
-    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
-    if outcome.failed:
-        show.failures(console, outcome)
-        raise typer.Exit(1)
+    show_store.extension(console, campaign.plan_extension(loaded, cohort_of(loaded)))
+    if not yes:
+        console.print("nothing was written; to do it: the same command with --yes")
+        return
+    campaign.extend(loaded, cohort_of(loaded))
+    _run(loaded)
 
 
 @app.command()
@@ -149,6 +161,25 @@ def doctor() -> None:
     findings = diagnose()
     show.health(Console(), findings)
     if any(finding.verdict == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _run(loaded: "Study") -> None:
+    from hpcvbi import campaign
+    from hpcvbi.cli import show
+    from hpcvbi.cli.progress import progress_on
+    from hpcvbi.config import cohort_of
+    from hpcvbi.report import build
+
+    console = Console()
+    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
+    with progress_on(console, Path(loaded.output), draws) as progress:
+        outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
+    report = build(Path(loaded.output))
+    show.results(console, Path(loaded.output))
+    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
+    if outcome.failed:
+        show.failures(console, outcome)
         raise typer.Exit(1)
 
 

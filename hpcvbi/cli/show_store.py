@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hpcvbi.campaign import Repaired
+from hpcvbi.campaign import Extension, Repaired
 from hpcvbi.store import Survey
 
 _SHOWN = 50
@@ -65,6 +65,29 @@ def repaired(console: Console, done: Repaired) -> None:
         words = f"NOT REPAIRED {person}: {error}"
         console.print(words, style="bold red", markup=False, soft_wrap=True)
     survey(console, done.after)
+
+
+def extension(console: Console, planned: Extension) -> None:
+    """Show what an extension adds, keeps and supersedes."""
+    for line in planned.changes:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    rows = Table("round", "of those who are there", "draws to simulate", box=None)
+    for name, draws in planned.draws.items():
+        rows.add_row(name, _fate(planned, name), str(draws))
+    console.print(rows)
+    lost = [name for name in planned.superseded if name not in planned.draws]
+    if lost:
+        words = f"superseded, and computed again: {', '.join(lost)}"
+        console.print(words, markup=False, soft_wrap=True)
+
+
+def _fate(planned: Extension, name: str) -> str:
+    if name in planned.grown:
+        stays, wanted = planned.grown[name]
+        return f"{stays} draws stay, {wanted} in the end"
+    if name in planned.superseded:
+        return "superseded"
+    return "stays" if name in planned.kept else "comes"
 
 
 def _damage(console: Console, found: Survey) -> None:

@@ -76,8 +76,13 @@ class Study(Document):
 
 
 def identity(study: Study, people: Sequence[Person]) -> tuple[dict[str, Any], str]:
-    """Return what a store is the store of, and its SHA-256: the study and everybody's data."""
-    manifest = {"study": study.canonical(), "people": {p.id: p.sha256 for p in people}}
+    """Return what a store is the store of, and its SHA-256: the study and everybody's data.
+
+    Who they are stands in `people` alone: the study there names "all", for naming each is the same.
+    """
+    canonical = study.canonical()
+    canonical["cohort"] = {**canonical["cohort"], "people": "all"}
+    manifest = {"study": canonical, "people": {p.id: p.sha256 for p in people}}
     return manifest, _digest(manifest)
 
 

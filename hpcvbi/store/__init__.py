@@ -4,11 +4,13 @@ from hpcvbi.store.damage import Damage
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.layout import Output, Variable, check_person
+from hpcvbi.store.manifest import ABSENT, changes
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
 from hpcvbi.store.survey import Survey, survey
 
 __all__ = [
+    "ABSENT",
     "Damage",
     "Driver",
     "Output",
@@ -17,6 +19,7 @@ __all__ = [
     "Store",
     "Survey",
     "Variable",
+    "changes",
     "check_person",
     "check_place",
     "progress",

@@ -37,14 +37,7 @@ from hpcvbi.store.layout import (
 from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.manifest import check_same_study, write_extension
-from hpcvbi.store.marks import (
-    KINDS,
-    BlockKey,
-    GroupKey,
-    block_mark,
-    differs,
-    same_content,
-)
+from hpcvbi.store.marks import KINDS, BlockKey, GroupKey, block_mark, differs, same_content
 from hpcvbi.store.store import Store, root_attrs
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 

@@ -16,6 +16,8 @@ from hpcvbi.core.errors import StoreError, StoreMismatch
 from hpcvbi.store.durable import sha256, write_durably
 
 FORMAT = 1
+ABSENT: Any = ...
+"""Stands for the value of a key that is not there."""
 _SHOWN = 20
 
 
@@ -106,12 +108,19 @@ def check_same_study(
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     """One line per key whose value differs, in the order of the keys."""
+    for key, *both in changes(stored, given):
+        was, now = ("absent" if value is ABSENT else json.dumps(value) for value in both)
+        yield f"{key}: {was} in the store, {now} in your study"
+
+
+def changes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Key as in a study file, old and new value of every leaf that differs; or ABSENT."""
     # through JSON, so that a tuple equals the list it was stored as
     left, right = (dict(_leaves(json.loads(json.dumps(side)))) for side in (stored, given))
     for key in sorted(left.keys() | right.keys()):
-        was, now = (json.dumps(side[key]) if key in side else "absent" for side in (left, right))
-        if was != now:
-            yield f"{key.removeprefix('study.')}: {was} in the store, {now} in your study"
+        was, now = left.get(key, ABSENT), right.get(key, ABSENT)
+        if was is ABSENT or now is ABSENT or json.dumps(was) != json.dumps(now):
+            yield key.removeprefix("study."), was, now
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -87,7 +87,7 @@ def survey(folder: Path | str) -> Survey:
     people = sorted({file.chain for file in listed})
     found += _people(root, people)
     wrong, behind = _index(root, sha256, {file.file for file in found})
-    found += [] if alive else wrong
+    found += [] if driver else wrong  # whoever was killed left it behind, the next one mends it
     leftovers, unvouched, strangers = _others(folder, marks, listed, people, alive)
     return Survey(
         sha256=sha256,
@@ -102,7 +102,7 @@ def survey(folder: Path | str) -> Survey:
         leftovers=leftovers,
         unmarked_files=unvouched,
         strangers=strangers,
-        index_behind=behind,
+        index_behind=behind or bool(driver and wrong),
         driver=driver,
     )
 
