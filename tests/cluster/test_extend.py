@@ -83,7 +83,8 @@ def test_two_extensions_end_like_a_fresh_run_of_the_larger_study(
     study, first = tmp_path / "study.yaml", (tmp_path / "out/MANIFEST.json").read_bytes()
 
     write(study, people_folder, DEEPER)
-    with pytest.raises(StoreMismatch, match=r"(?s)inference\.draws: 24 in .* 40 in .*hpcvbi extend"):
+    says = r"(?s)inference\.draws: 24 in .* 40 in .*hpcvbi extend"
+    with pytest.raises(StoreMismatch, match=says):
         conduct(study)
     planned = plan(study)
     assert planned.grown == {"round_000": (16, 40)}
