@@ -255,6 +255,25 @@ def test_marks_that_a_finished_person_lost_are_found_and_made_again(folder: Path
     assert files(folder / "store.zarr") == before
 
 
+def test_an_unfinished_person_is_repaired_as_far_as_it_had_come(folder: Path) -> None:
+    later = ("round_001", "inference_001", "posterior", "predictive", "posterior_predictive",
+             "grid_fresh", "evaluation")  # fmt: skip
+    for path in (folder / "ledger").glob("*.log"):
+        lines = path.read_bytes().splitlines(keepends=True)
+        records = [json.loads(line[9:]) for line in lines]
+        kept = [r.get("chain") != "anna" or r.get("group") not in later for r in records]
+        path.write_bytes(b"".join(line for line, keep in zip(lines, kept, strict=True) if keep))
+    before = files(folder / "store.zarr")
+    assert campaign.verify(folder).holds
+    for name in ("round_000/features/c.2.0", "round_000/theta/c.0.0", "inference_000/u/c.0.0"):
+        flip(folder / "store.zarr/anna" / name)
+    repaired = campaign.repair(folder, Quiet(), 1)
+    assert repaired.after.holds and not repaired.failed
+    assert [b.key for b in repaired.simulated] == [("anna", "round_000", 2)]
+    assert repaired.written == ("anna/inference_000", "anna/round_000")
+    assert files(folder / "store.zarr") == before
+
+
 def test_checking_needs_no_lock_and_repairing_does(folder: Path) -> None:
     flip(folder / ROUND / "features/c.1.0")
     with Driver.open(folder):
