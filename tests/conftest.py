@@ -11,6 +11,10 @@ from synthetic_people import write_people, write_study
 TRUTHS = {"anna": 0.7, "ben": 1.15}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--other-python", help="Python with another zarr; see make test-zarr")
+
+
 @pytest.fixture(scope="session")
 def people_folder(tmp_path_factory) -> Path:
     """Tables of two simulated people."""

@@ -2,6 +2,8 @@
 
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    extension  a study gets more people, rounds or draws
+    repair     a store is checked in full, and exactly what is damaged is computed again
     trial      a single simulation, without inference
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
@@ -13,22 +15,31 @@ judged again, and what a resumed run computes depends on the study alone, never 
 from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
+from hpcvbi.campaign.extension import Extension, extend, plan_extension
 from hpcvbi.campaign.loop import Outcome, Progress
-from hpcvbi.campaign.plan import Plan, plan, rounds_of
+from hpcvbi.campaign.plan import Plan, plan
+from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
+from hpcvbi.campaign.whole import rounds_of
 
 __all__ = [
     "EXPORTS",
+    "Extension",
     "Outcome",
     "Plan",
     "Progress",
+    "Repaired",
     "Subject",
     "TrialOutcome",
     "conduct",
     "export",
+    "extend",
     "people_of",
     "plan",
+    "plan_extension",
+    "repair",
     "rounds_of",
     "simulate_trial",
     "subjects_of",
+    "verify",
 ]

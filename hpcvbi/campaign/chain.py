@@ -27,13 +27,17 @@ TWIN_DRAWS = 200
 
 @dataclass(frozen=True)
 class Simulate:
-    """A wish: these draws (draw, param), as a round. In the background nobody waits for it yet."""
+    """A wish: these draws (draw, param), as a round, and the arrays in `read` (all if None).
+
+    In the background nobody waits for it yet.
+    """
 
     round: str
     theta: np.ndarray
     keep: tuple[str, ...] = ()
     background: bool = False
     bits: int | None = None
+    read: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ class Subject:
 
 
 def infer(study: Study, subject: Subject, store: Driver) -> Chain:
-    """Infer one person: rounds of simulating and learning, then the judgement."""
+    """Infer one person: rounds of simulating and learning, then the judgement.
+
+    What the store has is not learned again; writing again what it has changes nothing.
+    """
     name, space, labels = subject.name, subject.brain.space, subject.brain.connectome.labels
     names = study.features.names
-    if store.has(name, "evaluation") and not store.is_stale(name, "evaluation"):
-        return
     store.describe(name, record.permissions(subject.person))
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
@@ -194,8 +199,12 @@ def people_of(study: Study) -> tuple[Person, ...]:
 
 
 def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
-    """Declare every person's brain and measure every recording; raises before anything is spent."""
+    """Declare every person's brain and measure every recording; raises before anything is spent.
+
+    They come in the order of their names, so that results do not depend on that of the study file.
+    """
     algorithm_of(study)
+    people = tuple(sorted(people, key=lambda person: person.id))
     brains = [brain_of(study, person) for person in people]
     recorded = [_measure(study, person) for person in people]
     cohort_fc = np.concatenate([measured.fc for measured in recorded])

@@ -1,15 +1,19 @@
 """Opens the store of a study, stamps the run, and drives it to its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from hpcvbi.campaign.extension import extension_of
+from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.cluster import Executor, local_executor
 from hpcvbi.cohort import Person
-from hpcvbi.config import Study, check, identity
-from hpcvbi.store import Driver, KeySource, begin, fingerprint
+from hpcvbi.config import Study, check
+from hpcvbi.core.errors import HpcvbiError, StoreMismatch
+from hpcvbi.store import Driver, Store
 
 
 def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Outcome:
@@ -23,9 +27,8 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
     """
     check(study, people)
     folder = str(Path(study.output).resolve())
-    begin_keys(study)
-    manifest, sha256 = identity(study, people, partial(fingerprint, Path(folder)))
-    with Driver.create(folder, manifest, sha256) as store:
+    manifest, sha256 = manifest_of(study, people)
+    with _driver(folder, manifest, sha256) as store:
         store.append(
             "run started",
             name=study.name,
@@ -40,12 +43,24 @@ def conduct(study: Study, people: tuple[Person, ...], progress: Progress) -> Out
         return outcome
 
 
-def begin_keys(study: Study) -> None:
-    """Open the keys of an encrypted study's store, or make them before there is a store."""
-    section = study.encryption
-    if section is not None:
-        with study.at("encryption"):
-            begin(Path(study.output), KeySource(section.key_file, section.key_variable))
+def _driver(folder: str, manifest: Mapping[str, Any], sha256: str) -> Driver:
+    try:
+        return Driver.create(folder, manifest, sha256)
+    except StoreMismatch as error:
+        if not _only_adds(folder, manifest):
+            raise
+        raise StoreMismatch(
+            f"{error}\nYour study only adds to it: `hpcvbi extend STUDY` says what that would keep "
+            "and what it would supersede, and does it"
+        ) from None
+
+
+def _only_adds(folder: str, manifest: Mapping[str, Any]) -> bool:
+    try:
+        extension_of(Store.open(folder), manifest)
+    except HpcvbiError:
+        return False
+    return True
 
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:

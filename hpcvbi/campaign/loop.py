@@ -13,11 +13,12 @@ import numpy as np
 from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
 from hpcvbi.campaign.plan import block_size
+from hpcvbi.campaign.whole import lacking
 from hpcvbi.cluster import Executor, Failure, Learned
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
-from hpcvbi.core.errors import ClusterError, HpcvbiError, TooFewSurvivors
+from hpcvbi.core.errors import ClusterError, HpcvbiError, StoreMismatch, TooFewSurvivors
 from hpcvbi.store import Driver
 
 ATTEMPTS = 3
@@ -66,8 +67,12 @@ def run(
     """Run the study to its end."""
     subjects = subjects_of(study, people)
     loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress)
+    left = lacking(study, store, [s.name for s in subjects])
+    for name in left:
+        if not left[name]:
+            progress.judged(name)
     try:
-        loop.run({s.name: infer(study, s, store) for s in subjects})
+        loop.run({s.name: infer(study, s, store) for s in subjects if left[s.name]})
     finally:
         loop.close()
     store.finish()
@@ -75,7 +80,11 @@ def run(
 
 
 class Loop:
-    """Interleaves all chains, so that while one learns the others' blocks keep the workers busy."""
+    """Interleaves all chains, so that while one learns the others' blocks keep the workers busy.
+
+    `wanted` says which of the blocks that the store lacks are to be computed. `different` are those
+    that were, and are not what an exact driver's ledger names.
+    """
 
     def __init__(
         self,
@@ -84,10 +93,13 @@ class Loop:
         store: Driver,
         start_executor: Callable[[], Executor],
         progress: Progress,
+        wanted: Callable[[Block], bool] = lambda block: True,
     ) -> None:
         self.study, self.subjects, self.store, self.progress = study, subjects, store, progress
         self.computed = 0
         self.failed: dict[str, HpcvbiError] = {}
+        self.different: list[Block] = []
+        self._wanted = wanted
         self._start_executor = start_executor
         self._executor: Executor | None = None
         self._queue: list[tuple[int, int, Block]] = []
@@ -118,7 +130,9 @@ class Loop:
                 self.executor.submit(block, -priority)
             outcomes = self.executor.wait()
             reports = [outcome for outcome in outcomes if isinstance(outcome, BlockReport)]
-            self.store.mark(*reports)
+            same = [report for report in reports if self.store.as_before(report)]
+            self.different += [report.block for report in reports if report not in same]
+            self.store.mark(*same)
             for report in reports:
                 self._count(report)
             for outcome in outcomes:
@@ -129,31 +143,35 @@ class Loop:
             for name, wish in list(self._waiting.items()):
                 if isinstance(wish, Simulate) and not self._left[name, wish.round]:
                     del self._waiting[name]
-                    self._advance(name, chains[name], self.store.read(name, wish.round))
+                    self._advance(name, chains[name], self._read(name, wish))
 
     def _advance(self, name: str, chain: Chain, answer: Any) -> None:
         """Let a chain go on until it has to wait."""
         while True:
             try:
                 wish = chain.send(answer)
+                if isinstance(wish, Simulate):
+                    self._prepare(name, wish)
             except StopIteration:
                 self.progress.judged(name)
                 return
-            except TooFewSurvivors as error:
+            except (TooFewSurvivors, StoreMismatch) as error:
                 self._set_aside(name, error)
                 return
             if isinstance(wish, Learn):
                 self._waiting[name] = wish
                 self.executor.learn(name, partial(_timed, wish.function))
                 return
-            self._prepare(name, wish)
             if wish.background:
                 answer = None
             elif self._left[name, wish.round]:
                 self._waiting[name] = wish
                 return
             else:
-                answer = self.store.read(name, wish.round)
+                answer = self._read(name, wish)
+
+    def _read(self, name: str, wish: Simulate) -> dict[str, np.ndarray]:
+        return self.store.read(name, wish.round, wish.read)
 
     def _prepare(self, name: str, wish: Simulate) -> None:
         """Write the draws of a round and queue the blocks that the store lacks."""
@@ -171,7 +189,7 @@ class Loop:
         )
         theta = self.store.prepare(name, wish.round, wish.theta, brain.space.params, outputs, block)
         blocks = blocks_of(name, wish.round, len(theta), block)
-        missing = self.store.missing(blocks)
+        missing = [block for block in self.store.missing(blocks) if self._wanted(block)]
         self._left[name, wish.round] = {block.index for block in missing}
         self.progress.planned(name, wish.round, blocks, len(missing))
         for block in missing:

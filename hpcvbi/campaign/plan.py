@@ -7,6 +7,7 @@ import numpy as np
 
 from hpcvbi.campaign.blocks import draws_per_block
 from hpcvbi.campaign.chain import Subject, algorithm_of
+from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 
 NODE_STEPS_PER_CORE_SECOND = 100e6
@@ -54,22 +55,7 @@ def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     return Plan(tuple(s.name for s in subjects), tuple(rounds), learning)
 
 
-def rounds_of(study: Study) -> dict[str, tuple[int, set[str]]]:
-    """Return the rounds of a person: how many draws, and what is kept of each besides features."""
-    kept = {"fc", "fc_model"}
-    grid, inference = study.yardsticks.grid, study.inference
-    rounds = {
-        f"round_{n:03d}": (inference.draws, set[str](study.keep)) for n in range(inference.rounds)
-    }
-    return {
-        **rounds,
-        "predictive": (study.yardsticks.predictive, kept),
-        "grid": (grid.points * grid.draws, kept),
-        "grid_fresh": (grid.fresh, kept),
-    }
-
-
-def bytes_per_draw(study: Study, subject: Subject, keep: set[str]) -> int:
+def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int:
     """Size of what is stored of one draw, before compression."""
     sizes = _sizes(subject)
     always = 8 * (len(subject.brain.space) + len(study.features.names)) + 1

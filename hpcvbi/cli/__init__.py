@@ -1,15 +1,19 @@
-"""The command line: `hpcvbi plan | run | status | report STUDY`, `hpcvbi export STORE TARGET`,
+"""The command line: `hpcvbi plan | run | status | extend | report STUDY`, `hpcvbi verify | export |
+withdraw STORE`,
 `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from hpcvbi.core.errors import HpcvbiError
+
+if TYPE_CHECKING:
+    from hpcvbi.config import Study
 
 app = typer.Typer(
     name="hpcvbi",
@@ -62,24 +66,33 @@ def plan(study: StudyFile) -> None:
 @app.command()
 def run(study: StudyFile) -> None:
     """Run the study to its end, or resume it: only what is missing is computed."""
-    from hpcvbi import campaign
-    from hpcvbi.cli import show
-    from hpcvbi.cli.progress import progress_on
     from hpcvbi.config import load
-    from hpcvbi.report import build
+
+    _run(load(study))
+
+
+@app.command()
+def extend(
+    study: StudyFile,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, and run the study.")] = False,
+) -> None:
+    """Let a study grow: after you have added people, rounds or draws to its file.
+
+    Says what stays and what is superseded; with --yes the larger study takes over, and runs.
+    """
+    from hpcvbi import campaign
+    from hpcvbi.cli import show_store
+    from hpcvbi.config import load
 
     console = Console()
     loaded = load(study)
     people = campaign.people_of(loaded)
-    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
-    with progress_on(console, Path(loaded.output), draws) as progress:
-        outcome = campaign.conduct(loaded, people, progress)
-    report = build(Path(loaded.output))
-    show.results(console, Path(loaded.output))
-    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
-    if outcome.failed:
-        show.failures(console, outcome)
-        raise typer.Exit(1)
+    show_store.extension(console, campaign.plan_extension(loaded, people))
+    if not yes:
+        console.print("nothing was written; to do it: the same command with --yes")
+        return
+    campaign.extend(loaded, people)
+    _run(loaded)
 
 
 @app.command()
@@ -104,6 +117,41 @@ def report(study: StudyFile) -> None:
     written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
+
+
+@app.command()
+def verify(
+    store: Annotated[
+        Path, typer.Argument(metavar="STORE", help="A study's output folder; no study file needed.")
+    ],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute again exactly what is damaged.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that simulate; one per core by default.")
+    ] = None,
+) -> None:
+    """Check every byte that the ledger of a store names, also beside a live run.
+
+    Exit code 0: all holds. 1: something is damaged (after --repair: still is). 2: it cannot be
+    checked, or not be repaired.
+    """
+    from hpcvbi import campaign
+    from hpcvbi.cli import show_store
+    from hpcvbi.cli.progress import progress_on
+
+    console = Console()
+    found = campaign.verify(store)
+    show_store.survey(console, found)
+    if repair and not (found.holds and not found.index_behind):
+        with progress_on(console, store, 0) as progress:
+            repaired = campaign.repair(store, progress, workers)
+        show_store.repaired(console, repaired)
+        found = repaired.after
+    elif found.damage:
+        console.print(f"to mend it: hpcvbi verify {store} --repair", soft_wrap=True)
+    if not found.holds:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -158,6 +206,25 @@ def doctor() -> None:
     findings = diagnose()
     show.health(Console(), findings)
     if any(finding.verdict == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _run(loaded: "Study") -> None:
+    from hpcvbi import campaign
+    from hpcvbi.cli import show
+    from hpcvbi.cli.progress import progress_on
+    from hpcvbi.report import build
+
+    console = Console()
+    people = campaign.people_of(loaded)
+    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
+    with progress_on(console, Path(loaded.output), draws) as progress:
+        outcome = campaign.conduct(loaded, people, progress)
+    report = build(Path(loaded.output))
+    show.results(console, Path(loaded.output))
+    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
+    if outcome.failed:
+        show.failures(console, outcome)
         raise typer.Exit(1)
 
 

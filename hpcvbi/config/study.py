@@ -103,10 +103,13 @@ def identity(
 ) -> tuple[dict[str, Any], str]:
     """Return what a store is the store of, and its SHA-256: the study and everybody's data.
 
+    Who they are stands in `people` alone: the study there names "all", for naming each is the same.
     `fingerprint` turns the SHA-256 of a person's data into what may be written down of it.
     """
+    canonical = study.canonical()
+    canonical["cohort"] = {**canonical["cohort"], "people": "all"}
     known = {p.id: fingerprint(p.sha256) for p in people}
-    manifest = {"study": study.canonical(), "people": known}
+    manifest = {"study": canonical, "people": known}
     return manifest, _digest(manifest)
 
 

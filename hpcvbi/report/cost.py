@@ -62,7 +62,7 @@ class Cost:
 
 def cost_of(store: Store) -> Cost:
     """Read the cost of a study: worker seconds of its blocks, CPU seconds of its learning."""
-    records, _ = read_records(store.folder / "ledger", store.sha256)
+    records, _ = read_records(store.folder / "ledger", store.ledger_sha256)
     marks = Marks()
     marks.apply(records)
     simulated: dict[tuple[str, str], tuple[float, int]] = {}

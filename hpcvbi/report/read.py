@@ -156,7 +156,7 @@ def evidence(store: Store, result: Judged) -> Evidence:
         model_fc=_finite_mean(model_fc),
         noisy_fc=_finite_mean(noisy_fc),
         predicted_features=predicted["features"][0],
-        predicted_theta=store.theta(person, "predictive"),
+        predicted_theta=store.read(person, "predictive", ["theta"])["theta"],
         predicted_r=correlation(model_fc, observed["fc"]),
         grid=_grid(store, result, observed["fc"]),
     )

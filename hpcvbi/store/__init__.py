@@ -1,15 +1,20 @@
 """What a study writes: layout, ledger, lock. The only writer of Zarr; no mark precedes its data."""
 
+from hpcvbi.store.damage import Damage
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
 from hpcvbi.store.layout import Output, Variable
+from hpcvbi.store.manifest import ABSENT, changes
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
+from hpcvbi.store.survey import Survey, survey
 from hpcvbi.store.tombstone import Tombstone, tombstones
 from hpcvbi.store.withdraw import Withdrawal, withdraw
 
 __all__ = [
+    "ABSENT",
+    "Damage",
     "Driver",
     "KeySource",
     "Output",
@@ -17,15 +22,18 @@ __all__ = [
     "RoundProgress",
     "Store",
     "StudyKey",
+    "Survey",
     "Tombstone",
     "Variable",
     "Withdrawal",
     "begin",
+    "changes",
     "check_place",
     "fingerprint",
     "is_sealed",
     "progress",
     "study_key",
+    "survey",
     "tombstones",
     "unlock",
     "withdraw",

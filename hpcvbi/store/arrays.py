@@ -119,6 +119,6 @@ def read_rows(folder: Path, start: int | None = None, stop: int | None = None) -
 
 def _damaged(folder: Path, error: Exception) -> StoreError:
     return StoreError(
-        f"{folder} is damaged ({error}): verify the store in full, then run the study again; "
-        "what is damaged is found and computed anew"
+        f"{folder} is damaged ({error}): `hpcvbi verify --repair` on the study's output folder "
+        "finds what is damaged and computes it again"
     )

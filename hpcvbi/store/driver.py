@@ -6,12 +6,14 @@
         store.mark(*reports)
 
 Whatever is about to be overwritten loses its mark first, so that no mark ever names other bytes.
+An `exact` driver repairs: it writes again what the ledger names, and refuses all that differs.
 """
 
 import contextlib
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,25 +21,27 @@ from typing import Any, Self
 import numpy as np
 
 from hpcvbi.core.block import Block, BlockReport
-from hpcvbi.core.errors import KeyRefused, StoreError
+from hpcvbi.core.errors import StoreError
+from hpcvbi.core.identifier import check_id
 from hpcvbi.core.space import Param
 from hpcvbi.store import keys
-from hpcvbi.store.durable import sha256, storage_faults, sweep, sync_directories, write_file
-from hpcvbi.store.encode import Files, consolidate, encode_put, encode_round
+from hpcvbi.store.durable import storage_faults, sweep, write_files
+from hpcvbi.store.encode import Files, consolidate, digests, encode_put, encode_round, person_files
+from hpcvbi.store.growth import kept_blocks
 from hpcvbi.store.layout import (
     Output,
     RoundLayout,
     Variable,
     check_distinct,
-    content_digest,
     put_identity,
     sizes,
 )
 from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
-from hpcvbi.store.marks import KINDS, BlockKey, GroupKey
+from hpcvbi.store.manifest import check_same_study, write_extension
+from hpcvbi.store.marks import KINDS, BlockKey, GroupKey, block_mark, differs, same_content
 from hpcvbi.store.store import Store, root_attrs
-from hpcvbi.store.tombstone import check_finished
+from hpcvbi.store.tombstone import check_finished, tombstones
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -45,20 +49,30 @@ _INDEX_SHARE = 0.02
 
 
 class Driver(Store):
-    """A store with its lock, as a context manager; StoreBusy on entry if another driver lives."""
+    """A store with its lock, as a context manager; StoreBusy on entry if another driver lives.
 
-    def __init__(self, folder: Path | str, stale_s: float = STALE_S) -> None:
+    `written` are the records that this driver has appended to the ledger.
+    """
+
+    def __init__(
+        self, folder: Path | str, stale_s: float = STALE_S, *, exact: bool = False
+    ) -> None:
         super().__init__(folder)
-        self._stale_s = stale_s
+        self._stale_s, self._exact = stale_s, exact
         self._held: tuple[DriverLock, Ledger] | None = None
         self._index_after = 0.0
         self._about: dict[str, dict[str, Any]] = {}
+        self.written: list[Record] = []
 
     def __enter__(self) -> Self:
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:
                 check_finished(self.folder)
+                was = self.study, self.sha256
+                self._read_manifests()
+                gone = tombstones(self.folder)
+                check_same_study(self.folder, self.study, self.sha256, *was, gone)
                 sweep(self.root)
                 for leftover in self.folder.glob("*.tmp"):
                     leftover.unlink(missing_ok=True)
@@ -67,7 +81,12 @@ class Driver(Store):
                 lock.release()
                 raise
         self._replayed = None
-        self._held = lock, Ledger(self.folder / "ledger", self.sha256, lock.check)
+        self._held = lock, Ledger(self.folder / "ledger", self.ledger_sha256, lock.check)
+        try:
+            self._carry_out()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -106,8 +125,9 @@ class Driver(Store):
         """Lay out a round and write its draws (draw, param) durably; return the draws that count.
 
         On resuming these are the stored ones, whatever is given, for the finished blocks belong to
-        them; only where they are damaged do the given ones count. Where layout or draws change,
-        the round's blocks lose their marks.
+        them; only where they are damaged do the given ones count. Where more are given, they follow
+        the stored ones, and full blocks keep their marks; where layout or draws change otherwise,
+        the round's blocks lose them.
         """
         self._the_lock()
         folder = self._group(chain, round)
@@ -116,26 +136,23 @@ class Driver(Store):
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         if theta.ndim != 2 or theta.shape[1] != len(params):
             raise StoreError(f"theta must have shape (draw, {len(params)}), got {theta.shape}")
-        mark = self._marks.rounds.get((chain, round))
+        place = chain, round
+        mark = self._marks.rounds.get(place)
         stored = self._stored_theta(mark) if mark else None
         if stored is not None and stored.shape[1] == len(params):
-            theta = stored
+            theta = np.concatenate([stored, theta[len(stored) :]])
         layout = RoundLayout(tuple(params), tuple(outputs), len(theta), block)
         key = keys.name_of_key(self.folder, chain, self.study)
         identity = keys.blind(self.folder, chain, layout.identity(theta))
         same = mark is not None and mark["id"] == identity
-        if mark and same and stored is not None and group_holds(self.root, mark, "size"):
+        if mark and same and stored is not None and group_holds(self.root, mark, "full"):
             return theta
-        record = {
-            "kind": "prepared",
-            "id": identity,
-            "theta": keys.blind(self.folder, chain, content_digest(theta)),
-            "draws": layout.draws,
-            "block": layout.block,
-            "blocks": layout.blocks,
-        }
+        if mark and not same and self._exact:
+            raise differs(f"{chain}/{round}", "its draws or its layout")
         files = encode_round(chain, round, layout, theta, self._about.get(chain, {}), key)
-        self._replace((chain, round), record, files, keep_shards=same)
+        blind = partial(keys.blind, self.folder, chain)
+        kept = [] if same else kept_blocks(self.root, self._marks, place, layout, theta, blind)
+        self._replace(place, layout.mark(theta, blind), files, same=same, kept=kept)
         return theta
 
     def missing(self, blocks: Iterable[Block], verify: Verify = "size") -> list[Block]:
@@ -143,7 +160,7 @@ class Driver(Store):
         listed, marked = list(blocks), self._marks.done()
         keys = [b.key for b in listed if b.key in marked]
         good = blocks_that_hold(self.root, marked, keys, verify)
-        self._void(key for key in keys if key not in good)
+        self.void(key for key in keys if key not in good)
         return [b for b in listed if b.key not in good]
 
     def mark(self, *reports: BlockReport) -> None:
@@ -154,24 +171,7 @@ class Driver(Store):
             prepared = self._marks.rounds.get((b.chain, b.round))
             if prepared is None:
                 raise StoreError(f"{b.chain}/{b.round} was not prepared: its blocks have no mark")
-            records.append(
-                {
-                    "kind": "block",
-                    "chain": b.chain,
-                    "group": b.round,
-                    "index": b.index,
-                    "start": b.start,
-                    "stop": b.stop,
-                    "diverged": report.diverged,
-                    "failed": report.failed,
-                    "halved": report.halved,
-                    "quartered": report.quartered,
-                    "seconds": report.seconds,
-                    "host": report.host,
-                    "digests": report.digests,
-                    "id": prepared["id"],
-                }
-            )
+            records.append(block_mark(report, prepared))
         if records:
             self._append(*records)
 
@@ -198,6 +198,9 @@ class Driver(Store):
         mark = self._marks.puts.get((chain, group))
         same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
         if not (mark and same and group_holds(self.root, mark, "full")):
+            was = mark or self._marks.void_puts.get((chain, group))
+            if self._exact and was and was["id"] != identity:
+                raise differs(f"{chain}/{group}", "it")
             files = encode_put(chain, group, variables, coords, attrs, key)
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
@@ -206,8 +209,39 @@ class Driver(Store):
         """Verify every marked block; void and return those that do not hold."""
         done = self._marks.done()
         lost = sorted(done.keys() - blocks_that_hold(self.root, done, done, verify))
-        self._void(lost)
+        self.void(lost)
         return lost
+
+    def void(self, blocks: Iterable[BlockKey], puts: Iterable[GroupKey] = ()) -> None:
+        """Take the marks of blocks and of data sets back, durably."""
+        records = [{"kind": "void", "chain": c, "group": g, "index": i} for c, g, i in blocks]
+        records += [{"kind": "void", "chain": c, "group": g} for c, g in puts]
+        if records:
+            self._append(*records)
+
+    def as_before(self, report: BlockReport) -> bool:
+        """Whether an exact driver may mark a block: its content is what its void mark named."""
+        was = self._marks.void_blocks.get(report.block.key) if self._exact else None
+        return was is None or same_content(was, report)
+
+    def restore_people(self, people: Iterable[str]) -> None:
+        """Write the metadata of people's folders again, which no mark names."""
+        self._the_lock()
+        with storage_faults(self.folder):
+            for person in people:
+                write_files(self.root, person_files(check_id(person)))
+
+    def extend(self, study: Mapping[str, Any], sha256: str, groups: Sequence[str]) -> None:
+        """Let a larger study take over, durably; `groups` are superseded in everybody there is.
+
+        A crash leaves the old study or the larger one; what is superseded goes with the latter.
+        """
+        lock, _ = self._the_lock()
+        lock.check()
+        with storage_faults(self.folder):
+            write_extension(self.folder, study, sha256, groups)
+        self._read_manifests()
+        self._carry_out()
 
     def finish(self) -> None:
         """Publish the final index of all groups: xarray then opens everything with one read."""
@@ -227,43 +261,45 @@ class Driver(Store):
         with storage_faults(self.folder):
             stored = ledger.append(*records)
         marks.apply(stored)
+        self.written += stored
         return stored
 
-    def _void(self, keys: Iterable[BlockKey]) -> None:
-        records = [{"kind": "void", "chain": c, "group": g, "index": i} for c, g, i in keys]
-        if records:
-            self._append(*records)
-
-    def _stored_theta(self, mark: Record) -> np.ndarray | None:
-        try:
-            theta = self.theta(mark["chain"], mark["group"])
-        except KeyRefused:
-            raise
-        except StoreError:
-            return None
-        digest = keys.blind(self.folder, mark["chain"], content_digest(theta))
-        return theta if digest == mark["theta"] else None
+    def _carry_out(self) -> None:
+        """Void and remove what an extension supersedes, unless the ledger says it was done."""
+        self._replayed = None
+        pending = list(self._marks.pending)
+        if not pending:
+            return
+        self._append(*pending)
+        self._marks.pending.clear()
+        with storage_faults(self.folder):
+            for record in pending:
+                if record["kind"] == "void":
+                    folder = self._group(record["chain"], record["group"])
+                    shutil.rmtree(folder, ignore_errors=True)
+            self._index()
 
     def _replace(
-        self, key: GroupKey, record: Record, files: Files, *, keep_shards: bool = False
+        self,
+        key: GroupKey,
+        record: Record,
+        files: Files,
+        *,
+        same: bool = False,
+        kept: Sequence[Record] = (),
     ) -> None:
-        """Void the group's old mark, write its files, mark them."""
+        """Void the group's old mark unless it is the `same`, write its files, mark them and the
+        blocks that are `kept`.
+        """
         (chain, group), folder = key, self._group(*key)
-        if not keep_shards:
-            if key in self._marks.rounds or key in self._marks.puts:
-                self._append({"kind": "void", "chain": chain, "group": group})
-            with storage_faults(self.folder):
-                if folder.exists():
-                    shutil.rmtree(folder)
+        if not same and (key in self._marks.rounds or key in self._marks.puts):
+            self.void((), [key])
         with storage_faults(self.folder):
-            _write_files(self.root, files)
-        prefix = f"{chain}/{group}/"
-        digests = {
-            name.removeprefix(prefix): [len(data), sha256(data)]
-            for name, data in files.items()
-            if name.startswith(prefix)
-        }
-        self._append({**record, "chain": chain, "group": group, "files": digests})
+            if not (same or kept) and folder.exists():
+                shutil.rmtree(folder)
+            write_files(self.root, files)
+        about = {"chain": chain, "group": group, "files": digests(files, chain, group)}
+        self._append({**record, **about}, *kept)
         if time.monotonic() >= self._index_after:
             with storage_faults(self.folder):
                 self._index()
@@ -273,13 +309,3 @@ class Driver(Store):
         consolidate(self.root, root_attrs(self.sha256))
         end = time.monotonic()
         self._index_after = end + (end - begin) / _INDEX_SHARE
-
-
-def _write_files(root: Path, files: Files) -> None:
-    """Write those that differ from what lies on disk, then make every directory durable."""
-    paths = [root / name for name in files]
-    for path, data in zip(paths, files.values(), strict=True):
-        if not (path.is_file() and path.read_bytes() == data):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, data)
-    sync_directories(paths, root)

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hpcvbi.core.errors import StoreError
@@ -129,6 +129,16 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_files(root: Path, files: Mapping[str, bytes]) -> None:
+    """Write those that differ from what lies on disk, then make every directory durable."""
+    paths = [root / name for name in files]
+    for path, data in zip(paths, files.values(), strict=True):
+        if not (path.is_file() and path.read_bytes() == data):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, data)
+    sync_directories(paths, root)
 
 
 def private(path: str, flags: int) -> int:

@@ -28,7 +28,7 @@ from zarr.codecs import (
 from zarr.storage import MemoryStore
 
 from hpcvbi.core.block import Status
-from hpcvbi.store.durable import write_durably
+from hpcvbi.store.durable import sha256, write_durably
 from hpcvbi.store.layout import RoundLayout, Variable
 from hpcvbi.store.sealed import SealedCodec
 
@@ -121,14 +121,36 @@ def encode_round(
     return _files(memory)
 
 
+def digests(files: Files, chain: str, group: str) -> dict[str, list[int | str]]:
+    """Size and SHA-256 of the files of a group, by their paths in it."""
+    prefix = f"{chain}/{group}/"
+    return {
+        name.removeprefix(prefix): [len(data), sha256(data)]
+        for name, data in files.items()
+        if name.startswith(prefix)
+    }
+
+
 def draws_per_chunk(block: int, bytes_per_draw: int) -> int:
     """Smallest divisor of `block` from 64 draws on; fewer where 64 draws exceed 2 MB."""
     wanted = min(block, _CHUNK_DRAWS, max(1, _CHUNK_BYTES // max(1, bytes_per_draw)))
     return next(d for d in range(wanted, block + 1) if block % d == 0)
 
 
+def person_files(chain: str) -> Files:
+    """Encode the metadata of a person's folder, which are the same for everybody."""
+    memory: dict[str, Any] = {}
+    zarr.create_group(MemoryStore(store_dict=memory), path=f"{chain}/x", zarr_format=3)
+    return {name: data for name, data in _files(memory).items() if name == f"{chain}/zarr.json"}
+
+
 def consolidate(zarr_root: Path, attrs: Mapping[str, Any]) -> None:
     """Gather all metadata in the root's zarr.json: xarray opens with one read and no warning."""
+    write_durably(zarr_root / "zarr.json", index(zarr_root, attrs))
+
+
+def index(zarr_root: Path, attrs: Mapping[str, Any]) -> bytes:
+    """Return what the root's zarr.json has to hold, given the groups that are there."""
     found: dict[str, Any] = {}
     for chain in sorted(p for p in zarr_root.iterdir() if p.is_dir()):
         found[chain.name] = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
@@ -142,7 +164,7 @@ def consolidate(zarr_root: Path, attrs: Mapping[str, Any]) -> None:
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": found},
         "node_type": "group",
     }
-    write_durably(zarr_root / "zarr.json", json.dumps(body).encode())
+    return json.dumps(body).encode()
 
 
 def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:

@@ -9,7 +9,7 @@ dimensions, coordinates and units travel with every array, so that xarray alone 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,19 @@ class RoundLayout:
         parts += [[o.name, o.dims, o.units, np.dtype(o.dtype).str] for o in self.outputs]
         parts += [[o.name, o.bits] for o in self.outputs if o.bits is not None]
         return sha256(json.dumps(parts).encode())[:16]
+
+    def mark(self, theta: np.ndarray, blind: Callable[[str], str] = str) -> dict[str, Any]:
+        """What a mark says of this layout with these draws; `blind` turns a digest of the draws
+        into what may be written down of it.
+        """
+        return {
+            "kind": "prepared",
+            "id": blind(self.identity(theta)),
+            "theta": blind(content_digest(theta)),
+            "draws": self.draws,
+            "block": self.block,
+            "blocks": self.blocks,
+        }
 
 
 def param_coords(params: Sequence[Param]) -> tuple[Variable, Variable]:

@@ -12,6 +12,7 @@ import os
 import uuid
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ from typing import Any
 from hpcvbi.store.durable import sync, write_durably
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line of the ledger that is not believed: in which segment, its number, and why."""
+
+    segment: str
+    line: int
+    why: str
 
 
 class Ledger:
@@ -59,20 +69,22 @@ class Ledger:
             self._segment = None
 
 
-def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], int]:
-    """All believable records in the order of writing, and the number of lines ignored."""
+def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], list[Refused]]:
+    """All believable records in the order of writing, and the lines that are not believed."""
     records: list[Record] = []
-    ignored = 0
+    refused: list[Refused] = []
     for path in _segments(folder):
-        for line in path.read_bytes().split(b"\n"):
+        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
             if not line:
                 continue
             record = _parse(line)
-            if record is None or record.get("study") != study_sha256[:16]:
-                ignored += 1
+            if record is None:
+                refused.append(Refused(path.name, number, "torn or edited: its checksum is wrong"))
+            elif record.get("study") != study_sha256[:16]:
+                refused.append(Refused(path.name, number, "of another study"))
             else:
                 records.append(record)
-    return records, ignored
+    return records, refused
 
 
 def rewrite(

@@ -1,11 +1,15 @@
-"""MANIFEST.json: whose store this is. Written last at creation, always compared.
+"""Whose store this is. MANIFEST.json is written last at creation, always compared, and changed only
+by a withdrawal, which takes a person out; the identity stays that of ledger and groups.
 
-It is never changed, but for a withdrawal, which takes a person out of it; then what is left is
-compared, and the identity stays the one that ledger and groups were written under.
+Each extension on purpose adds a file `MANIFEST.000001.json`, `MANIFEST.000002.json`, ... that names
+the study before it: the last one counts. A file appears at once and whole, by link(2), so that a
+crash leaves the old study or the new one. The ledger belongs to the first manifest for ever.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +17,63 @@ from hpcvbi.core.errors import StoreError, StoreMismatch
 from hpcvbi.store.durable import sha256, write_durably
 
 FORMAT = 1
+ABSENT: Any = ...
+"""Stands for the value of a key that is not there."""
 _SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A study, its identity, and what was superseded when it took over from the one before.
+
+    `superseded` names groups that everybody in the store loses; `before` is the identity of the
+    study before, None for the first; `changes` says what was added, `at` when (ISO 8601, UTC).
+    """
+
+    study: dict[str, Any]
+    sha256: str
+    before: str | None = None
+    superseded: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    at: str | None = None
 
 
 def write_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
     """Publish the manifest; FileExistsError if another process was faster."""
-    write_durably(folder / "MANIFEST.json", _text(study, study_sha256), exclusive=True)
+    _publish(folder / "MANIFEST.json", {"sha256": study_sha256, "study": study})
 
 
-def replace_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
-    """Replace the manifest by one with another content under the same identity."""
-    path, text = folder / "MANIFEST.json", _text(study, study_sha256)
-    if path.read_bytes() != text:
-        write_durably(path, text)
+def write_extension(
+    folder: Path, study: Mapping[str, Any], study_sha256: str, superseded: Sequence[str]
+) -> None:
+    """Publish the study that takes over from the present one; FileExistsError as above."""
+    chain = read_manifests(folder)
+    body = {
+        "sha256": study_sha256,
+        "study": study,
+        "before": chain[-1].sha256,
+        "superseded": sorted(superseded),
+        "changes": list(differences(chain[-1].study, study)),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    _publish(_path(folder, len(chain)), body)
 
 
-def _text(study: Mapping[str, Any], study_sha256: str) -> bytes:
-    body = {"format": FORMAT, "sha256": study_sha256, "study": study, "check": _check(study)}
-    return (json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+def forget(folder: Path, person: str) -> None:
+    """Take a person out of all manifests; their identities stay."""
+    for number in range(len(read_manifests(folder))):
+        path = _path(folder, number)
+        body = json.loads(path.read_bytes())
+        left = body | {"study": without(body["study"], [person])}
+        if "changes" in body:
+            left["changes"] = [x for x in body["changes"] if not x.startswith(f"people.{person}:")]
+        if left != body:
+            write_durably(path, _text(left))
+
+
+def knows(folder: Path, person: str) -> bool:
+    """Whether a manifest names a person."""
+    return any(without(m.study, [person]) != m.study for m in read_manifests(folder))
 
 
 def without(study: Mapping[str, Any], people: Iterable[str]) -> dict[str, Any]:
@@ -38,34 +81,28 @@ def without(study: Mapping[str, Any], people: Iterable[str]) -> dict[str, Any]:
     left, gone = json.loads(json.dumps(study)), set(people)
     if isinstance(left.get("people"), dict):
         left["people"] = {p: digest for p, digest in left["people"].items() if p not in gone}
-    cohort = left.get("study", {}).get("cohort", {}) if isinstance(left.get("study"), dict) else {}
-    if isinstance(cohort.get("people"), list):
-        cohort["people"] = [p for p in cohort["people"] if p not in gone]
     return left
 
 
-def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
-    """Return the study as stored and its SHA-256; StoreError where it is missing or damaged."""
-    path = folder / "MANIFEST.json"
-    try:
-        body = json.loads(path.read_bytes())
-        study, study_sha256 = body["study"], body["sha256"]
-        intact = body["check"] == _check(study) and isinstance(study_sha256, str)
-        known = body["format"] == FORMAT
-    except FileNotFoundError:
-        raise StoreError(f"{folder} holds no study: {path.name} is missing") from None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path) from None
-    if not intact:
-        raise _damaged(path)
-    if not known:
+def read_manifests(folder: Path) -> tuple[Manifest, ...]:
+    """Return the first manifest and all that took over from it; StoreError where one is missing or
+    damaged.
+    """
+    chain = [_read(_path(folder, 0))]
+    while (path := _path(folder, len(chain))).exists():
+        found = _read(path)
+        if found.before != chain[-1].sha256:
+            raise StoreError(
+                f"{path} does not follow the study before it, so it cannot be known whose results "
+                "these are: it is of another store. Restore it from a copy"
+            )
+        chain.append(found)
+    later = sorted(p.name for p in folder.glob("MANIFEST.*.json") if p.name > path.name)
+    if later:
         raise StoreError(
-            f"{path} has format {body['format']!r}; this hpcvbi reads format {FORMAT}. "
-            "Use the version of hpcvbi that wrote it."
+            f"{path} is missing, but {later[0]} is there: restore the missing one from a copy"
         )
-    return study, study_sha256
+    return tuple(chain)
 
 
 def check_same_study(
@@ -95,18 +132,25 @@ def check_same_study(
         f"(sha256 {stored_sha256[:12]}, yours is {given_sha256[:12]}):\n  "
         + "\n  ".join(shown)
         + "\nNothing was touched. Choose another `output:`, or restore the study that "
-        + f"{folder}/MANIFEST.json shows."
+        + f"{_path(folder, len(read_manifests(folder)) - 1)} shows."
     )
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     """One line per key whose value differs, in the order of the keys."""
+    for key, *both in changes(stored, given):
+        was, now = ("absent" if value is ABSENT else json.dumps(value) for value in both)
+        yield f"{key}: {was} in the store, {now} in your study"
+
+
+def changes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Key as in a study file, old and new value of every leaf that differs; or ABSENT."""
     # through JSON, so that a tuple equals the list it was stored as
     left, right = (dict(_leaves(json.loads(json.dumps(side)))) for side in (stored, given))
     for key in sorted(left.keys() | right.keys()):
-        was, now = (json.dumps(side[key]) if key in side else "absent" for side in (left, right))
-        if was != now:
-            yield f"{key}: {was} in the store, {now} in your study"
+        was, now = left.get(key, ABSENT), right.get(key, ABSENT)
+        if was is ABSENT or now is ABSENT or json.dumps(was) != json.dumps(now):
+            yield key.removeprefix("study."), was, now
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -121,8 +165,54 @@ def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _check(study: Any) -> str:
-    return sha256(json.dumps(study, sort_keys=True, separators=(",", ":")).encode())
+def _path(folder: Path, number: int) -> Path:
+    return folder / (f"MANIFEST.{number:06d}.json" if number else "MANIFEST.json")
+
+
+def _publish(path: Path, about: Mapping[str, Any]) -> None:
+    write_durably(path, _text({"format": FORMAT, **about}), exclusive=True)
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    """Return what a file of this content holds, its checksum included."""
+    held = {key: value for key, value in body.items() if key != "check"}
+    held["check"] = _check(held if "before" in held else held["study"])
+    return (json.dumps(held, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        body = json.loads(path.read_bytes())
+        check, study = body.pop("check"), body["study"]
+        intact = check == _check(body if "before" in body else study)
+        intact = intact and isinstance(body["sha256"], str)
+        known = body.pop("format") == FORMAT
+        found = Manifest(
+            study,
+            body["sha256"],
+            body.get("before"),
+            tuple(body.get("superseded", ())),
+            tuple(body.get("changes", ())),
+            body.get("at"),
+        )
+    except FileNotFoundError:
+        raise StoreError(f"{path.parent} holds no study: {path.name} is missing") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise _damaged(path) from None
+    if not intact:
+        raise _damaged(path)
+    if not known:
+        raise StoreError(
+            f"{path} has another format; this hpcvbi reads format {FORMAT}. "
+            "Use the version of hpcvbi that wrote it."
+        )
+    return found
+
+
+def _check(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
 def _damaged(path: Path) -> StoreError:

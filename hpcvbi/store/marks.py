@@ -7,12 +7,17 @@ Five kinds of records are marks:
     put       a small group lies in the store, whole
     void      what was said about a round, a block or a group no longer holds
     stale     a group was built on data of somebody who has withdrawn; until it is put again
+
+What a void mark said is remembered until there is a new one, so that whoever writes the same again
+can be held to it; unless an extension of the study superseded it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from hpcvbi.store.ledger import Record
+from hpcvbi.core.block import BlockReport
+from hpcvbi.core.errors import StoreMismatch
+from hpcvbi.store.ledger import Record, Refused
 
 BlockKey = tuple[str, str, int]
 GroupKey = tuple[str, str]
@@ -21,22 +26,38 @@ KINDS = ("prepared", "block", "put", "void", "stale")
 
 @dataclass
 class Marks:
-    """The state of the ledger after some records; `apply` moves it on."""
+    """The state of the ledger after some records; `apply` moves it on.
+
+    `void_rounds`, `void_blocks` and `void_puts` are the last marks that were made void; `history`
+    is every mark that ever was, in the order of writing. `pending` are records that the next driver
+    has to append, to carry an extension out.
+    """
 
     rounds: dict[GroupKey, Record] = field(default_factory=dict)
     blocks: dict[BlockKey, Record] = field(default_factory=dict)
     puts: dict[GroupKey, Record] = field(default_factory=dict)
     stale: set[GroupKey] = field(default_factory=set)
+    void_rounds: dict[GroupKey, Record] = field(default_factory=dict)
+    void_blocks: dict[BlockKey, Record] = field(default_factory=dict)
+    void_puts: dict[GroupKey, Record] = field(default_factory=dict)
     events: list[Record] = field(default_factory=list)
-    ignored: int = 0
+    history: list[Record] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    pending: list[Record] = field(default_factory=list)
+
+    @property
+    def ignored(self) -> int:
+        """Number of lines that are not believed."""
+        return len(self.refused)
 
     def apply(self, records: Iterable[Record]) -> None:
-        """Take records into account, in the order of writing; malformed ones are only counted."""
+        """Take records into account, in the order of writing; malformed ones are refused."""
         for record in records:
             try:
                 self._apply(record)
-            except (KeyError, TypeError, ValueError):
-                self.ignored += 1
+            except (KeyError, TypeError, ValueError) as error:
+                why = f"a {record['kind']} without a readable {error}"
+                self.refused.append(Refused("", 0, why))
 
     def _apply(self, record: Record) -> None:
         kind = record["kind"]
@@ -51,10 +72,15 @@ class Marks:
                 [int(record[k]) for k in ("draws", "block", "blocks")],
             )
             self.rounds[group] = record
+            self.void_rounds.pop(group, None)
+            for key, was in list(self.void_blocks.items()):
+                if key[:2] == group and was["id"] != record["id"]:
+                    del self.void_blocks[key]
         elif kind == "put":
             _ = record["id"], dict(record["files"])
             self.puts[group] = record
             self.stale.discard(group)
+            self.void_puts.pop(group, None)
         elif kind == "stale":
             self.stale.add(group)
         elif kind == "block":
@@ -63,15 +89,40 @@ class Marks:
                 dict(record["digests"]),
                 [int(record[k]) for k in ("start", "stop", "diverged")],
             )
-            self.blocks[(*group, int(record["index"]))] = record
+            key = (*group, int(record["index"]))
+            self.blocks[key] = record
+            self.void_blocks.pop(key, None)
         elif "index" in record:
-            self.blocks.pop((*group, int(record["index"])), None)
+            self._void_block((*group, int(record["index"])))
         else:
-            self.rounds.pop(group, None)
-            self.puts.pop(group, None)
             self.stale.discard(group)
+            for marks, void in ((self.rounds, self.void_rounds), (self.puts, self.void_puts)):
+                if group in marks:
+                    void[group] = marks.pop(group)
             for key in [key for key in self.blocks if key[:2] == group]:
-                del self.blocks[key]
+                self._void_block(key)
+            if record.get("superseded"):
+                self._forget(group)
+        if kind != "void":
+            self.history.append(record)
+
+    def supersede(self, groups: Collection[str]) -> None:
+        """Take groups for void in everybody, and keep the records that say so in `pending`."""
+        keys = sorted(key for key in {**self.rounds, **self.puts} if key[1] in groups)
+        self.pending = [
+            {"kind": "void", "chain": c, "group": g, "superseded": True} for c, g in keys
+        ]
+        self.apply(self.pending)
+
+    def _forget(self, group: GroupKey) -> None:
+        self.void_rounds.pop(group, None)
+        self.void_puts.pop(group, None)
+        for key in [key for key in self.void_blocks if key[:2] == group]:
+            del self.void_blocks[key]
+
+    def _void_block(self, key: BlockKey) -> None:
+        if key in self.blocks:
+            self.void_blocks[key] = self.blocks.pop(key)
 
     def done(self) -> dict[BlockKey, Record]:
         """Blocks marked for the preparation of their round that counts."""
@@ -80,3 +131,38 @@ class Marks:
             for key, record in self.blocks.items()
             if key[:2] in self.rounds and self.rounds[key[:2]]["id"] == record["id"]
         }
+
+
+def block_mark(report: BlockReport, prepared: Record) -> Record:
+    """Return the mark of a block for the preparation of its round that counts."""
+    b = report.block
+    return {
+        "kind": "block",
+        "chain": b.chain,
+        "group": b.round,
+        "index": b.index,
+        "start": b.start,
+        "stop": b.stop,
+        "diverged": report.diverged,
+        "failed": report.failed,
+        "halved": report.halved,
+        "quartered": report.quartered,
+        "seconds": report.seconds,
+        "host": report.host,
+        "digests": report.digests,
+        "id": prepared["id"],
+    }
+
+
+def same_content(mark: Record, report: BlockReport) -> bool:
+    """Whether a block has the content that a mark names, by the digests of its arrays."""
+    was = {name: digest[2] for name, digest in mark["digests"].items()}
+    return was == {name: digest[2] for name, digest in report.digests.items()}
+
+
+def differs(group: str, what: str) -> StoreMismatch:
+    """Return the error of what was written again and is not what its mark named."""
+    return StoreMismatch(
+        f"{group}: {what} does not come back as the ledger has it, so nothing was overwritten. "
+        "Were code, versions or the processor changed since? `hpcvbi run` accepts the change"
+    )

@@ -1,6 +1,6 @@
 """How far a study is, from ledger and manifest alone: for a reader beside a live driver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store.ledger import Record, read_records
 from hpcvbi.store.lock import Owner, read_owner
-from hpcvbi.store.manifest import read_manifest
+from hpcvbi.store.manifest import Manifest, read_manifests
 from hpcvbi.store.marks import Marks
 from hpcvbi.store.tombstone import Tombstone, tombstones
 
@@ -63,14 +63,14 @@ class Progress:
 def progress(folder: Path | str) -> Progress:
     """Read how far the study in `folder` is; takes no lock, opens no array, changes nothing."""
     folder = Path(folder)
-    study, sha256 = read_manifest(folder)
-    marks = read_marks(folder, sha256)
+    manifests = read_manifests(folder)
+    marks = read_marks(folder, manifests)
     rounds = {key: list[Record]() for key in marks.rounds}
     for key, record in marks.done().items():
         rounds[key[:2]].append(record)
     return Progress(
-        sha256=sha256,
-        study=study,
+        sha256=manifests[-1].sha256,
+        study=manifests[-1].study,
         rounds=tuple(_round(marks.rounds[key], done) for key, done in sorted(rounds.items())),
         puts=tuple(sorted(marks.puts)),
         events=tuple(marks.events),
@@ -81,14 +81,20 @@ def progress(folder: Path | str) -> Progress:
     )
 
 
-def read_marks(folder: Path, sha256: str) -> Marks:
-    """Replay the ledger."""
+def read_marks(folder: Path, manifests: Sequence[Manifest]) -> Marks:
+    """Replay the ledger; what an extension supersedes is void from its manifest on."""
     try:
-        records, ignored = read_records(folder / "ledger", sha256)
+        records, refused = read_records(folder / "ledger", manifests[0].sha256)
     except OSError as error:
         raise StoreError(f"cannot read the ledger of {folder}: {error}") from error
-    marks = Marks(ignored=ignored)
+    marks = Marks(refused=refused)
     marks.apply(records)
+    last = manifests[-1]
+    extended = {event.get("sha256") for event in marks.events if event["kind"] == "extended"}
+    if last.before is not None and last.sha256 not in extended:
+        marks.supersede(last.superseded)
+        about = {"sha256": last.sha256, "before": last.before, "changes": list(last.changes)}
+        marks.pending.append({"kind": "extended", **about})
     return marks
 
 

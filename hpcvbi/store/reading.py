@@ -19,7 +19,7 @@ from hpcvbi.core.block import blocks_of
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store.gathering import gather
 from hpcvbi.store.ledger import Record
-from hpcvbi.store.manifest import read_manifest
+from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.store import root_attrs, runs_of
@@ -54,8 +54,8 @@ def open_store(
         There is no store, a person is not in it, or marked data are gone or damaged.
     """
     folder = folder_of(path)
-    _, sha256 = read_manifest(folder)
-    marks = read_marks(folder, sha256)
+    manifests = read_manifests(folder)
+    sha256, marks = manifests[-1].sha256, read_marks(folder, manifests)
     groups = _groups(folder, marks, people)
     root, blocks = folder / "store.zarr", marks.done()
     tree = {"/": xr.Dataset(attrs=root_attrs(sha256))}

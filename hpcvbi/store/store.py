@@ -14,20 +14,30 @@ from typing import Any, Self
 import numpy as np
 
 from hpcvbi.core.block import Block, blocks_of
-from hpcvbi.core.errors import StoreError
+from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import arrays, keys
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
 from hpcvbi.store.encode import ATTRIBUTES, consolidate
+from hpcvbi.store.layout import content_digest
 from hpcvbi.store.ledger import Record
-from hpcvbi.store.manifest import check_same_study, read_manifest, write_manifest
+from hpcvbi.store.manifest import check_same_study, read_manifests, write_manifest
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.tombstone import check_takes_part, is_withdrawn, tombstones
-from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
+from hpcvbi.store.verify import (
+    Verify,
+    blocks_that_hold,
+    group_holds,
+    group_path,
+    shards_that_hold,
+)
 
 
 class Store:
     """One study's folder. `study` is what its manifest holds, `sha256` the study's identity.
+
+    Where the study was extended, these are of the last of `manifests`, and `ledger_sha256`, which
+    the ledger's lines carry, is of the first.
 
     Opening reads the manifest only; the ledger is read at the first question about it.
     """
@@ -35,8 +45,13 @@ class Store:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.root = self.folder / "store.zarr"
-        self.study, self.sha256 = read_manifest(self.folder)
+        self._read_manifests()
         self._replayed: Marks | None = None
+
+    def _read_manifests(self) -> None:
+        self.manifests = read_manifests(self.folder)
+        self.study, self.sha256 = self.manifests[-1].study, self.manifests[-1].sha256
+        self.ledger_sha256 = self.manifests[0].sha256
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -97,12 +112,14 @@ class Store:
         """Arrays of a round by name, draws first: theta, status and every output by default.
 
         Draws of blocks without a mark read as pending: status 0, outputs NaN (integers 0).
-        StoreError where marked data are gone or damaged.
+        StoreError where marked data are gone or not what the ledger says, by SHA-256.
         """
         group = self._group(chain, round)
         prepared = self._marks.rounds.get((chain, round))
         if prepared is None:
             raise StoreError(f"{chain}/{round} has not been prepared in {self.folder}")
+        if not group_holds(self.root, prepared, "full"):
+            raise StoreError(f"draws or metadata of {group} are damaged; {self._mend} mends them")
         marked = self._marks.done()
         done = [
             block
@@ -112,12 +129,20 @@ class Store:
         good = blocks_that_hold(self.root, marked, (b.key for b in done), "size")
         lost = [b.index for b in done if b.key not in good]
         if lost:
-            raise StoreError(f"{group}: the data of blocks {lost} are gone; run the study again")
+            raise StoreError(
+                f"{group}: the data of blocks {lost} are gone; {self._mend} computes them again"
+            )
         found = {}
         for name in ("theta", *arrays.outputs_of(group)) if names is None else names:
             if name == "theta":
                 found[name] = self.theta(chain, round)
                 continue
+            hold = shards_that_hold(group, name, [marked[b.key] for b in done])
+            bad = [b.index for b in done if b.index not in hold]
+            if bad:
+                raise StoreError(
+                    f"{group / name} is damaged in blocks {bad}: {self._mend} computes them again"
+                )
             array = arrays.open_array(group / name)
             found[name] = np.full(array.shape, array.fill_value, dtype=array.dtype)
             for start, stop in runs_of(done):
@@ -130,8 +155,8 @@ class Store:
         if mark is None:
             raise StoreError(f"{chain}/{group} is not in {self.folder}")
         folder = self._group(chain, group)
-        if not group_holds(self.root, mark, "size"):
-            raise StoreError(f"{folder} is damaged; run the study again")
+        if not group_holds(self.root, mark, "full"):
+            raise StoreError(f"{folder} is damaged; {self._mend} writes it again")
         attrs = arrays.attributes(folder)
         attrs.pop("coordinates", None)
         found = {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}
@@ -173,10 +198,41 @@ class Store:
         """Whether a data set was built on data of somebody who has withdrawn."""
         return (chain, group) in self._marks.stale
 
+    def is_marked(self, chain: str, group: str, block: int | None = None) -> bool:
+        """Whether the ledger names a group, or a block of it; no file is looked at."""
+        if block is not None:
+            return (chain, group, block) in self._marks.done()
+        return (chain, group) in self._marks.rounds or (chain, group) in self._marks.puts
+
+    def was_marked(self, chain: str, group: str) -> bool:
+        """Whether the ledger named a group until its mark was made void."""
+        return (chain, group) in self._marks.void_rounds or (chain, group) in self._marks.void_puts
+
+    def digests(self, chain: str, round: str, block: int) -> Mapping[str, list[int | str]]:
+        """Digests that the mark of a block names, or named until it was made void."""
+        key = chain, round, block
+        mark = self._marks.done().get(key) or self._marks.void_blocks.get(key)
+        return mark["digests"] if mark else {}
+
+    def has_theta(self, chain: str, round: str) -> bool:
+        """Whether the draws of a round can be read and are those that its mark names."""
+        mark = self._marks.rounds.get((chain, round))
+        return mark is not None and self._stored_theta(mark) is not None
+
     def done_puts(self, verify: Verify = "size") -> set[GroupKey]:
         """Data sets written whole whose marks hold: (chain, group)."""
         puts = self._marks.puts
         return {key for key, mark in puts.items() if group_holds(self.root, mark, verify)}
+
+    def _stored_theta(self, mark: Record) -> np.ndarray | None:
+        try:
+            theta = self.theta(mark["chain"], mark["group"])
+        except KeyRefused:
+            raise
+        except StoreError:
+            return None
+        digest = keys.blind(self.folder, mark["chain"], content_digest(theta))
+        return theta if digest == mark["theta"] else None
 
     @property
     def ignored(self) -> int:
@@ -186,8 +242,12 @@ class Store:
     @property
     def _marks(self) -> Marks:
         if self._replayed is None:
-            self._replayed = read_marks(self.folder, self.sha256)
+            self._replayed = read_marks(self.folder, self.manifests)
         return self._replayed
+
+    @property
+    def _mend(self) -> str:
+        return f"`hpcvbi verify {self.folder} --repair`"
 
     def _group(self, chain: str, group: str) -> Path:
         path = group_path(self.root, chain, group)

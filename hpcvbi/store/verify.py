@@ -28,6 +28,22 @@ def blocks_that_hold(
         return {key for key, ok in zip(listed, holds, strict=True) if ok}
 
 
+def shards_that_hold(group: Path, name: str, marks: Sequence[Record]) -> set[int]:
+    """Blocks of an array, by their indices, whose files are as marked, in full."""
+    ndim = arrays.open_array(group / name).ndim
+
+    def holds(mark: Record) -> bool:
+        path = shard_path(group, name, int(mark["index"]), ndim)
+        try:
+            return _holds(path, mark["digests"][name], "full")
+        except (OSError, KeyError):
+            return False
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        good = pool.map(holds, marks)
+        return {int(mark["index"]) for mark, ok in zip(marks, good, strict=True) if ok}
+
+
 def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
     """Whether all files of a prepared round, or of a data set written whole, are as marked."""
     try:

@@ -36,7 +36,7 @@ from hpcvbi.store.durable import (
 from hpcvbi.store.encode import consolidate
 from hpcvbi.store.ledger import Ledger, Record, rewrite
 from hpcvbi.store.lock import STALE_S, DriverLock
-from hpcvbi.store.manifest import read_manifest, replace_manifest, without
+from hpcvbi.store.manifest import forget, knows, read_manifests
 from hpcvbi.store.marks import KINDS, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.store import root_attrs
@@ -69,24 +69,24 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
         There is no such person, or something of theirs could not be removed: it says what.
     """
     folder = Path(folder)
-    study, study_sha256 = read_manifest(folder)
     check_id(person)
     with storage_faults(folder), DriverLock(folder, stale_s) as lock:
-        marks = read_marks(folder, study_sha256)
+        manifests = read_manifests(folder)
+        study, marks = manifests[-1].study, read_marks(folder, manifests)
         stone = _begin(folder, person, study, marks)
         keys.forget(folder, person)
-        _remove_groups(folder, person, study_sha256)
-        ledger = Ledger(folder / "ledger", study_sha256, lock.check)
+        _remove_groups(folder, person, manifests[-1].sha256)
+        ledger = Ledger(folder / "ledger", manifests[0].sha256, lock.check)
         try:
             _mark_stale(ledger, marks, person, study)
         finally:
             ledger.close()
         rewrite(folder / "ledger", lambda line, record: _scrubbed(line, record, person))
-        replace_manifest(folder, without(study, [person]), study_sha256)
+        forget(folder, person)
         _clean_log(folder / "run.log", person)
         (folder / "report.html").unlink(missing_ok=True)
         sync(folder)
-        if traces := _traces(folder, person, study_sha256):
+        if traces := _traces(folder, person):
             raise StoreError(
                 f"of {person} there remain {', '.join(traces)}: remove the cause, then run "
                 f"`hpcvbi withdraw {folder} {person}` again. Until then no driver opens the store."
@@ -94,7 +94,7 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
         if stone.finished is None:
             stone = replace(stone, finished=_now())
             bury(folder, stone)
-    stale = sorted({chain for chain, _ in read_marks(folder, study_sha256).stale})
+    stale = sorted({chain for chain, _ in read_marks(folder, read_manifests(folder)).stale})
     return Withdrawal(stone, tuple(stale), tuple(_elsewhere(folder, person)))
 
 
@@ -188,24 +188,23 @@ def _clean_log(path: Path, person: str) -> None:
             write_durably(path, b"".join(kept))
 
 
-def _traces(folder: Path, person: str, study_sha256: str) -> list[str]:
+def _traces(folder: Path, person: str) -> list[str]:
     """What the store still holds of a person."""
     found = [str(p) for p in (folder / "store.zarr").glob("*") if p.name == person]
     found += [str(p) for p in (folder / "keys/people").glob(f"{person}.key*")]
     index = json.loads((folder / "store.zarr/zarr.json").read_bytes())
     if any(n.split("/")[0] == person for n in index["consolidated_metadata"]["metadata"]):
         found.append("entries of the index of groups")
-    if any(chain == person for chain, _ in _marked(folder, study_sha256)):
+    if any(chain == person for chain, _ in _marked(folder)):
         found.append("lines of the ledger")
-    study, _ = read_manifest(folder)
-    if without(study, [person]) != study:
-        found.append("an entry of MANIFEST.json")
+    if knows(folder, person):
+        found.append("an entry of a manifest")
     found += [p for p in ("report.html",) if (folder / p).exists()]
     return found
 
 
-def _marked(folder: Path, study_sha256: str) -> list[tuple[str, str]]:
-    marks = read_marks(folder, study_sha256)
+def _marked(folder: Path) -> list[tuple[str, str]]:
+    marks = read_marks(folder, read_manifests(folder))
     events = [(str(e.get("chain")), "") for e in marks.events]
     return [*marks.rounds, *marks.puts, *((c, g) for c, g, _ in marks.blocks), *events]
 
@@ -213,7 +212,7 @@ def _marked(folder: Path, study_sha256: str) -> list[tuple[str, str]]:
 def _elsewhere(folder: Path, person: str) -> list[Path]:
     """Files in the folder that are none of the store's and mention the person."""
     ours = {folder / name for name in ("store.zarr", "ledger", "keys", "withdrawn")}
-    ours |= {folder / "MANIFEST.json"}
+    ours |= set(folder.glob("MANIFEST*.json"))
     found = []
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or ours & {path, *path.parents}:

@@ -133,7 +133,8 @@ def test_the_store_belongs_to_a_study_and_its_data(canonical: dict) -> None:
     study = Study.from_dict(canonical)
     people = cohort_of(study, ["101309", "102311"])
     manifest, sha256 = identity(study, people)
-    assert manifest["study"] == canonical
+    anybody = {**canonical["cohort"], "people": "all"}
+    assert manifest["study"] == {**canonical, "cohort": anybody}
     assert manifest["people"] == {p.id: p.sha256 for p in people}
     assert identity(study, people)[1] == sha256
     assert identity(study, people[:1])[1] != sha256

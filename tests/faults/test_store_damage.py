@@ -226,8 +226,8 @@ def test_a_replacement_that_never_got_its_mark_is_not_taken_for_the_old_one(
 
     with Driver.open(folder) as store:
         digests = store.put("a", "x", [Variable("G", ("chain", "draw"), draws)])
-        write_files = driver._write_files
-        monkeypatch.setattr(driver, "_write_files", write_and_fail)
+        write_files = driver.write_files
+        monkeypatch.setattr(driver, "write_files", write_and_fail)
         with pytest.raises(StoreError, match="full"):
             store.put("a", "x", [Variable("G", ("chain", "draw"), draws[::-1])])
     assert sorted(sizes) == sorted(size for size, _ in digests.values())

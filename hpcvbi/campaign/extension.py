@@ -1,0 +1,161 @@
+"""A study that grows on purpose: what may be added, what stays, and what is superseded by it.
+
+Draws are numbered and seeds are derived from (study seed, person, round), so that further people,
+rounds and draws leave what is there as it is, bit for bit. Superseded is what was learned or judged
+without them: a later round replaces the posterior, further people the comparison with the others.
+Everything superseded is computed again, and the store ends like that of a fresh run of the larger
+study.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpcvbi.campaign.chain import subjects_of
+from hpcvbi.campaign.identity import manifest_of
+from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
+from hpcvbi.cohort import Person
+from hpcvbi.config import Study, check
+from hpcvbi.core.errors import ConfigError, StoreMismatch
+from hpcvbi.store import ABSENT, Driver, Store, changes
+
+GROWS = {
+    "inference.rounds": "a further round learns from all draws before it",
+    "inference.draws": "more draws of the prior; what was learned from fewer is superseded",
+    "yardsticks.predictive": "more draws of the posterior are simulated again",
+    "yardsticks.grid.points": "another grid",
+    "yardsticks.grid.draws": "another grid",
+    "yardsticks.grid.fresh": "more simulations of the best point",
+}
+"""Numbers in a study file that may become larger."""
+MOVES = ("cohort.folder",)
+"""Keys that may change freely as long as everybody's data are the same."""
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What a larger study adds to a store.
+
+    `changes` are lines for people; `people` come in. Everybody who is there loses the `superseded`
+    groups, keeps the `kept` rounds, and gets more draws of the `grown` ones: (draws whose blocks
+    stay, draws wanted). `draws` counts what has to be simulated, per round.
+    """
+
+    changes: tuple[str, ...]
+    people: tuple[str, ...]
+    superseded: tuple[str, ...]
+    kept: tuple[str, ...]
+    grown: Mapping[str, tuple[int, int]]
+    draws: Mapping[str, int]
+
+
+def plan_extension(study: Study, people: tuple[Person, ...]) -> Extension:
+    """Say what extending the store of a study to `study` would do; nothing is written.
+
+    Raises
+    ------
+    ConfigError, DataError : what cannot run.
+    StoreMismatch : it is no pure addition.
+    """
+    check(study, people)
+    subjects_of(study, people)
+    store = Store.open(study.output)
+    manifest, sha256 = manifest_of(study, people)
+    if store.sha256 == sha256:
+        raise ConfigError(f"{study.output} holds exactly this study: there is nothing to extend")
+    return extension_of(store, manifest)
+
+
+def extend(study: Study, people: tuple[Person, ...]) -> Extension:
+    """Let the larger study take over the store, durably; a run then computes what is missing."""
+    check(study, people)
+    manifest, sha256 = manifest_of(study, people)
+    with Driver.open(Path(study.output).resolve()) as store:
+        extension = extension_of(store, manifest)
+        store.extend(manifest, sha256, extension.superseded)
+    return extension
+
+
+def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
+    """Compare a store with another manifest; StoreMismatch, with what is no addition, unless that
+    extends it.
+    """
+    stored = store.study
+    lines, wrong, keys, newcomers = [], [], set[str](), []
+    for key, was, now in changes(stored, given):
+        line = f"{key}: {_shown(was)} in the store, {_shown(now)} in your study"
+        kind, _, person = key.partition(".")
+        if kind == "people" and was is ABSENT:
+            newcomers.append(person)
+            lines.append(f"person {person} comes in")
+        elif key in MOVES or (key in GROWS and now > was):
+            keys.add(key)
+            lines.append(line)
+        else:
+            wrong.append(_why(key, now, line))
+    if wrong:
+        raise StoreMismatch(
+            "this is no pure addition, so the store cannot be extended to it:\n  "
+            + "\n  ".join(wrong)
+            + "\nNothing was touched. Larger may become: people, "
+            + ", ".join(GROWS)
+            + ". For anything else choose another `output:`."
+        )
+    old, new = (Study.from_dict(dict(side["study"])) for side in (stored, given))
+    superseded = _superseded(old, keys, bool(newcomers))
+    before, after = rounds_of(old), rounds_of(new)
+    grown = {
+        name: (_full_blocks(store, name, before[name][0]), draws)
+        for name, (draws, _) in after.items()
+        if name in before and name not in superseded and draws > before[name][0]
+    }
+    lost = {n: d for n, (d, _) in after.items() if n in superseded or n not in before}
+    more = {name: draws - stays for name, (stays, draws) in grown.items()}
+    people = len(stored["people"])
+    return Extension(
+        changes=tuple(lines),
+        people=tuple(newcomers),
+        superseded=tuple(sorted(superseded)),
+        kept=tuple(name for name in before if name not in superseded and name not in grown),
+        grown=grown,
+        draws={
+            name: people * {**lost, **more}.get(name, 0) + len(newcomers) * draws
+            for name, (draws, _) in after.items()
+        },
+    )
+
+
+def _full_blocks(store: Store, round: str, draws: int) -> int:
+    """Draws of a round in full blocks, of the person who has the smallest."""
+    sizes = [store.block_size(person, round) or draws + 1 for person in store.study["people"]]
+    return min((draws // size * size for size in sizes), default=0)
+
+
+def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:
+    if not newcomers and keys <= set(MOVES):
+        return set()
+    found = {JUDGEMENT}
+    if keys & {"inference.rounds", "inference.draws"}:
+        found |= {"posterior", "predictive", "posterior_predictive"}
+    if "inference.draws" in keys:
+        found |= {name for name in data_sets_of(old) if name.startswith("inference_")}
+        found |= {name for name in rounds_of(old) if name.startswith("round_")} - {"round_000"}
+    if "yardsticks.predictive" in keys:
+        found.add("posterior_predictive")
+    if keys & {"yardsticks.grid.points", "yardsticks.grid.draws"}:
+        found |= {"grid", "grid_fresh"}
+    return found
+
+
+def _why(key: str, now: Any, line: str) -> str:
+    kind, _, person = key.partition(".")
+    if kind == "people" and now is ABSENT:
+        return f"person {person} is missing in your study"
+    if kind == "people":
+        return f"the data of person {person} have changed"
+    return f"{line} (it may only become larger)" if key in GROWS else line
+
+
+def _shown(value: Any) -> str:
+    return "absent" if value is ABSENT else str(value)

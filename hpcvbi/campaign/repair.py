@@ -1,0 +1,208 @@
+"""Checks a store in full, and computes again exactly what is damaged.
+
+A damaged block is simulated again from the stored draws, by the task that a run uses. Damaged draws
+and data sets are derived again by telling the person's chain once more; what it learned is read
+from the store where that is intact. The driver is exact: what does not come back with the content
+that the ledger names is not marked, and said.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
+from hpcvbi.campaign.loop import Loop, Progress
+from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
+from hpcvbi.cluster import local_executor
+from hpcvbi.config import Study, cohort_of
+from hpcvbi.core.block import Block
+from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
+from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
+
+NO_MARK = "no mark"
+_NEEDS = {"twins": JUDGEMENT}
+"""The data set that a learning step is for, where it bears another name."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair did.
+
+    `simulated` blocks were computed again with the content that the ledger names; they have
+    `files`, of which `equal` are equal byte for byte (others were encoded by other versions).
+    `written` are rounds and data sets that were written again. `different` blocks came back
+    otherwise, and `failed` people's data did not; `after` is how the store is now.
+    """
+
+    simulated: tuple[Block, ...]
+    files: int
+    equal: int
+    written: tuple[str, ...]
+    different: tuple[Block, ...]
+    failed: Mapping[str, HpcvbiError]
+    after: Survey
+
+
+def verify(folder: Path) -> Survey:
+    """Check a store in full; what a finished person has without a mark counts as damage too."""
+    found = survey(folder)
+    store = Store.open(folder)
+    lost = _without_mark(store, _study_of(store), found)
+    return replace(found, damage=(*found.damage, *lost))
+
+
+def repair(folder: Path, progress: Progress, workers: int | None = None) -> Repaired:
+    """Compute again what is damaged, and nothing else.
+
+    Raises
+    ------
+    StoreBusy : another driver is at work there.
+    DataError, StoreMismatch : the people's data are not there, or not the same any more.
+    """
+    with Driver(folder, exact=True) as store:
+        study, damage = _study_of(store), verify(folder).damage
+        people = sorted({d.chain for d in damage if d.group})
+        derived = {name for name in people if _is_derived(study, store, damage, name)}
+        subjects = _subjects(store, study, people, everybody=bool(derived))
+        blocks = {(d.chain, d.group, d.block) for d in damage if d.block is not None}
+        before = {key: store.digests(*key) for key in blocks}
+        sets = data_sets_of(study)
+        store.void(
+            sorted(key for key in blocks if store.is_marked(*key)),
+            sorted({(d.chain, d.group) for d in damage if d.group in sets and d.kind != NO_MARK}),
+        )
+        store.restore_people({d.chain for d in damage if d.chain and not d.group})
+        whole = {name for name in derived if _is_finished(store, name)}
+        loop = Loop(
+            study,
+            {s.name: s for s in subjects},
+            store,
+            partial(local_executor, str(folder.resolve()), workers),
+            progress,
+            lambda block: block.key in blocks or block.chain in whole,
+        )
+        try:
+            loop.run({s.name: _chain(study, store, s, damage, derived, whole)
+                      for s in subjects if s.name in people})  # fmt: skip
+        finally:
+            loop.close()
+        marks = [record for record in store.written if record["kind"] == "block"]
+        files = [(_key(r), name, d) for r in marks for name, d in r["digests"].items()]
+        groups = {f"{r['chain']}/{r['group']}" for r in store.written
+                  if r["kind"] in ("prepared", "put")}  # fmt: skip
+        store.append("repaired", blocks=len(marks), groups=sorted(groups))
+        store.finish()
+    return Repaired(
+        simulated=tuple(Block(*_key(r), r["start"], r["stop"]) for r in marks),
+        files=len(files),
+        equal=sum(before.get(key, {}).get(name) == digest for key, name, digest in files),
+        written=tuple(sorted(groups)),
+        different=tuple(loop.different),
+        failed=loop.failed,
+        after=verify(folder),
+    )
+
+
+def _key(record: Mapping[str, Any]) -> tuple[str, str, int]:
+    return record["chain"], record["group"], record["index"]
+
+
+def _study_of(store: Store) -> Study:
+    try:
+        return Study.from_dict(store.study["study"])
+    except (KeyError, TypeError):
+        raise StoreError(f"{store.folder} holds no study that hpcvbi wrote") from None
+
+
+def _is_finished(store: Store, person: str) -> bool:
+    return store.is_marked(person, JUDGEMENT) or store.was_marked(person, JUDGEMENT)
+
+
+def _without_mark(store: Store, study: Study, found: Survey) -> Iterator[Damage]:
+    for person in store.study["people"]:
+        if not _is_finished(store, person):
+            continue
+        for group in (*data_sets_of(study), *rounds_of(study)):
+            if not store.is_marked(person, group):
+                yield Damage(person, group, None, "", NO_MARK, f"store.zarr/{person}/{group}")
+            for block in found.unmarked.get((person, group), ()):
+                yield Damage(person, group, block, "", NO_MARK, f"store.zarr/{person}/{group}")
+
+
+def _is_derived(study: Study, store: Store, damage: Iterable[Damage], person: str) -> bool:
+    """Whether something is damaged that neither stands in the store nor is simulated."""
+    groups = {d.group for d in damage if d.chain == person and d.group and d.block is None}
+    return bool(groups & set(data_sets_of(study))) or not all(
+        store.has_theta(person, group) for group in groups
+    )
+
+
+def _subjects(store: Store, study: Study, people: Sequence[str], everybody: bool) -> list[Subject]:
+    """Read and check the data of people; a judgement compares them with everybody."""
+    known = store.study["people"]
+    names = tuple(known) if everybody else tuple(people)
+    if not names:
+        return []
+    try:
+        found = cohort_of(study, names)
+    except DataError as error:
+        raise DataError(
+            f"{error}. What is damaged is computed again from the people's data: start this in the "
+            "working directory of the run, with the data where they were"
+        ) from error
+    for person in found:
+        if fingerprint(store.folder, person.sha256) != known[person.id]:
+            raise StoreMismatch(
+                f"the data of {person.id} have changed since {store.folder} was started: with them "
+                "nothing can be computed again to the same bytes. Restore them"
+            )
+    return subjects_of(study, found)
+
+
+def _chain(
+    study: Study,
+    store: Driver,
+    subject: Subject,
+    damage: Iterable[Damage],
+    derived: set[str],
+    whole: set[str],
+) -> Chain:
+    name = subject.name
+    if name in whole:
+        return infer(study, subject, store)
+    if name in derived:
+        return _as_far(infer(study, subject, store), store, name)
+    return _mend(study, store, name, sorted({d.group for d in damage if d.chain == name}))
+
+
+def _mend(study: Study, store: Driver, person: str, rounds: Iterable[str]) -> Chain:
+    """Simulate what is damaged of a person, from the draws that are stored."""
+    known = rounds_of(study)
+    for round in rounds:
+        if not round:
+            continue
+        if round not in known:
+            raise StoreMismatch(f"{person}/{round} is no round of the study")
+        yield Simulate(round, store.theta(person, round), known[round][1], read=())
+
+
+def _as_far(chain: Chain, store: Driver, person: str) -> Chain:
+    """Tell the chain of an unfinished person as far as it had come, not farther."""
+    answer: Any = None
+    while True:
+        try:
+            wish = chain.send(answer)
+        except StopIteration:
+            return
+        if isinstance(wish, Learn):
+            group = _NEEDS.get(wish.label, wish.label)
+            known = store.is_marked(person, group) or store.was_marked(person, group)
+            if not known and not wish.label.startswith("propose_"):
+                return
+        elif not store.is_marked(person, wish.round):
+            return
+        answer = yield wish
+        if isinstance(wish, Simulate) and not wish.background and (answer["status"] == 0).any():
+            return

@@ -1,0 +1,49 @@
+"""What a finished person has in the store, and what of it is lacking."""
+
+from collections.abc import Iterable
+
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS
+from hpcvbi.config import Study
+from hpcvbi.core.block import blocks_of
+from hpcvbi.store import Store
+
+JUDGEMENT = "evaluation"
+"""The data set that is written last."""
+
+
+def rounds_of(study: Study) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return the rounds of a person: how many draws, and what is kept of each besides features."""
+    kept = ("fc", "fc_model")
+    grid, inference = study.yardsticks.grid, study.inference
+    rounds = {f"round_{n:03d}": (inference.draws, study.keep) for n in range(inference.rounds)}
+    return {
+        **rounds,
+        "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), kept),
+        "grid": (grid.points * grid.draws, kept),
+        "grid_fresh": (grid.fresh, kept),
+    }
+
+
+def data_sets_of(study: Study) -> tuple[str, ...]:
+    """Return the data sets of a person that are written whole."""
+    learned = (f"inference_{n:03d}" for n in range(study.inference.rounds))
+    about = ("connectome", "observed_data", "posterior", "posterior_predictive")
+    return (*about, *learned, JUDGEMENT)
+
+
+def lacking(study: Study, store: Store, people: Iterable[str]) -> dict[str, list[str]]:
+    """Return the groups of each person that the store does not have whole, by presence and size, or
+    that were built on data of somebody who has withdrawn.
+    """
+    blocks, puts = store.done_blocks(), store.done_puts()
+    found = {}
+    for name in people:
+        found[name] = [
+            g for g in data_sets_of(study) if (name, g) not in puts or store.is_stale(name, g)
+        ]
+        for round, (draws, _) in rounds_of(study).items():
+            size = store.block_size(name, round)
+            listed = blocks_of(name, round, draws, size or draws)
+            if any(block.key not in blocks for block in listed):
+                found[name].append(round)
+    return found
