@@ -81,6 +81,9 @@ def without(study: Mapping[str, Any], people: Iterable[str]) -> dict[str, Any]:
     left, gone = json.loads(json.dumps(study)), set(people)
     if isinstance(left.get("people"), dict):
         left["people"] = {p: digest for p, digest in left["people"].items() if p not in gone}
+    cohort = left["study"].get("cohort", {}) if isinstance(left.get("study"), dict) else {}
+    if isinstance(cohort.get("people"), list):
+        cohort["people"] = [p for p in cohort["people"] if p not in gone]
     return left
 
 
