@@ -36,7 +36,6 @@ class Simulate:
     theta: np.ndarray
     keep: tuple[str, ...] = ()
     background: bool = False
-    bits: int | None = None
     read: tuple[str, ...] | None = None
 
 
@@ -89,9 +88,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
-        data = yield Simulate(
-            f"round_{number:03d}", space.from_unit(u), study.keep, bits=study.bits
-        )
+        data = yield Simulate(f"round_{number:03d}", space.from_unit(u), study.keep)
         group = f"inference_{number:03d}"
         x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
         proposed, learned = proposed + len(x), learned + int(np.isfinite(x).all(axis=1).sum())

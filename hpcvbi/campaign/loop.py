@@ -12,7 +12,7 @@ import numpy as np
 
 from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
-from hpcvbi.campaign.plan import block_size
+from hpcvbi.campaign.plan import bits_of, block_size
 from hpcvbi.campaign.whole import lacking
 from hpcvbi.cluster import Executor, Failure, Learned
 from hpcvbi.cohort import Person
@@ -181,7 +181,11 @@ class Loop:
         brain, person = subject.brain, subject.person
         times = person.tr_s * np.arange(1, 1 + round(brain.duration / 1000.0 / person.tr_s))
         outputs = record.outputs(
-            wish.keep, self.study.features.names, brain.connectome.labels, times, wish.bits
+            wish.keep,
+            self.study.features.names,
+            brain.connectome.labels,
+            times,
+            bits_of(self.study, wish.round),
         )
         # a round that is there keeps its blocks, however many draws the study has by now
         block = self.store.block_size(name, wish.round) or block_size(

@@ -73,6 +73,11 @@ def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]
     return draws_per_block(draws, kept, simulated)
 
 
+def bits_of(study: Study, round: str) -> int | None:
+    """Return the bits of mantissa of what a round keeps: what the judgement reads is exact."""
+    return study.bits if round.startswith("round_") else None
+
+
 def _sizes(subject: Subject) -> dict[str, int]:
     """Bytes per draw of what may be kept."""
     n = subject.brain.connectome.n_regions

@@ -52,12 +52,12 @@ class BlockReport:
 
     block: Block
     diverged: int
-    failed: int = field(default=0, kw_only=True)
-    halved: int = field(default=0, kw_only=True)
-    quartered: int = field(default=0, kw_only=True)
     seconds: float
     host: str
     digests: dict[str, list[int | str]] = field(default_factory=dict)
+    failed: int = 0
+    halved: int = 0
+    quartered: int = 0
 
 
 def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:
