@@ -100,7 +100,7 @@ def check_id(person: str) -> None:
     """Raise DataError unless `person` can name a folder."""
     if not re.fullmatch(ID_PATTERN, person):
         raise DataError(
-            f"{person!r} cannot be a person's id: use 1 to 64 letters, digits, - or _, "
+            f"{person[:80]!r} cannot be a person's id: use 1 to 64 letters, digits, - or _, "
             f"and begin with a letter or digit"
         )
 
@@ -109,9 +109,10 @@ def chosen(people: tuple[str, ...] | str, known: list[str], where: str) -> tuple
     """Return the ids asked for, "all" being every known one; DataError where one is not there."""
     if people == "all":
         return tuple(known)
+    there = set(known)
     for person in people:
         check_id(person)
-        if person not in known:
+        if person not in there:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
             raise DataError(f"{where} has no person {person!r}; it has {shown or 'nobody'}")
     return tuple(people)
