@@ -40,12 +40,13 @@ def read_regular(path: Path | str, largest: int) -> bytes:
     """Return the content of a regular file; OSError as above, and beyond `largest` bytes."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(min(size, largest) + 1)
-        if size > largest or len(data) > largest:
-            raise OSError(
-                errno.EINVAL, f"more than the {largest} bytes that are read of it", str(path)
-            )
-        return data + file.read(largest + 1 - len(data)) if len(data) > size else data
+        if size <= largest:
+            data = file.read(size + 1)
+            if len(data) > size:  # it grew
+                data += file.read(largest + 1 - len(data))
+            if len(data) <= largest:
+                return data
+    raise OSError(errno.EINVAL, f"more than the {largest} bytes that are read of it", str(path))
 
 
 def _without_blocking(path: str, flags: int) -> int:

@@ -36,6 +36,7 @@ from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey
 from hpcvbi.store.store import Store, root_attrs
+from hpcvbi.store.trust import check_tree
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -52,6 +53,7 @@ class Driver(Store):
         self._index_after = 0.0
 
     def __enter__(self) -> Self:
+        check_tree(self.root)
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:

@@ -15,9 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hpcvbi.core.errors import StoreError
 from hpcvbi.store.durable import sync
+from hpcvbi.store.trust import check_ledger_size, ledger_lines
 
 Record = dict[str, Any]
+_LAST_SEGMENT = 999_999
+"""Segments are replayed in the order of their names, six digits first."""
 
 
 class Ledger:
@@ -46,6 +50,8 @@ class Ledger:
 
     def _new_segment(self) -> int:
         number = 1 + max((int(p.name[:6]) for p in _segments(self._folder)), default=0)
+        if number > _LAST_SEGMENT:
+            raise StoreError(f"{self._folder} has no number left for another segment")
         path = self._folder / f"{number:06d}-{uuid.uuid4().hex}.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         sync(self._folder)
@@ -62,10 +68,10 @@ def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], int]:
     """All believable records in the order of writing, and the number of lines ignored."""
     records: list[Record] = []
     ignored = 0
-    for path in _segments(folder):
-        for line in path.read_bytes().split(b"\n"):
-            if not line:
-                continue
+    segments = _segments(folder)
+    check_ledger_size(segments)
+    for path in segments:
+        for line in ledger_lines(path):
             record = _parse(line)
             if record is None or record.get("study") != study_sha256[:16]:
                 ignored += 1

@@ -7,9 +7,12 @@ from typing import Any
 
 from hpcvbi.core.errors import StoreError, StoreMismatch
 from hpcvbi.store.durable import sha256, write_durably
+from hpcvbi.store.trust import LARGEST_MANIFEST, read_json
 
 FORMAT = 1
 _SHOWN = 20
+_WIDE = 200
+_DEEPEST = 50
 
 
 def write_manifest(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
@@ -23,21 +26,22 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     """Return the study as stored and its SHA-256; StoreError where it is missing or damaged."""
     path = folder / "MANIFEST.json"
     try:
-        body = json.loads(path.read_bytes())
+        body = read_json(path, LARGEST_MANIFEST)
         study, study_sha256 = body["study"], body["sha256"]
-        intact = body["check"] == _check(study) and isinstance(study_sha256, str)
+        intact = body["check"] == _check(study) and isinstance(study, dict)
+        intact = intact and isinstance(study_sha256, str) and len(study_sha256) <= 64
         known = body["format"] == FORMAT
     except FileNotFoundError:
         raise StoreError(f"{folder} holds no study: {path.name} is missing") from None
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path) from None
     if not intact:
         raise _damaged(path)
     if not known:
         raise StoreError(
-            f"{path} has format {body['format']!r}; this hpcvbi reads format {FORMAT}. "
+            f"{path} has format {repr(body['format'])[:40]}; this hpcvbi reads format {FORMAT}. "
             "Use the version of hpcvbi that wrote it."
         )
     return study, study_sha256
@@ -73,17 +77,18 @@ def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator
     for key in sorted(left.keys() | right.keys()):
         was, now = (json.dumps(side[key]) if key in side else "absent" for side in (left, right))
         if was != now:
-            yield f"{key}: {was} in the store, {now} in your study"
+            was, now = (text if len(text) <= _WIDE else text[:_WIDE] + "..." for text in (was, now))
+            yield f"{key[:_WIDE]}: {was} in the store, {now} in your study"
 
 
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of every leaf; an empty mapping or list is a leaf."""
-    if isinstance(value, dict) and value:
+def _leaves(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every leaf; an empty mapping or list is a leaf, and a deep one."""
+    if isinstance(value, dict) and value and depth < _DEEPEST:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{prefix}.{key}" if prefix else key)
-    elif isinstance(value, list) and value:
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else key, depth + 1)
+    elif isinstance(value, list) and value and depth < _DEEPEST:
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{prefix}[{index}]")
+            yield from _leaves(inner, f"{prefix}[{index}]", depth + 1)
     else:
         yield prefix, value
 

@@ -11,7 +11,10 @@ Four kinds of records are marks:
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store.layout import check_name, check_person
 from hpcvbi.store.ledger import Record
+from hpcvbi.store.trust import check_record
 
 BlockKey = tuple[str, str, int]
 GroupKey = tuple[str, str]
@@ -33,7 +36,7 @@ class Marks:
         for record in records:
             try:
                 self._apply(record)
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, HpcvbiError):
                 self.ignored += 1
 
     def _apply(self, record: Record) -> None:
@@ -41,7 +44,8 @@ class Marks:
         if kind not in KINDS:
             self.events.append(record)
             return
-        group = (str(record["chain"]), str(record["group"]))
+        check_record(record)
+        group = (check_person(record["chain"]), check_name(record["group"]))
         if kind == "prepared":
             _ = (
                 record["id"],

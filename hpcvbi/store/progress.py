@@ -10,6 +10,7 @@ from hpcvbi.store.ledger import Record, read_records
 from hpcvbi.store.lock import Owner, read_owner
 from hpcvbi.store.manifest import read_manifest
 from hpcvbi.store.marks import Marks
+from hpcvbi.store.trust import check_links
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Progress:
 def progress(folder: Path | str) -> Progress:
     """Read how far the study in `folder` is; takes no lock, opens no array, changes nothing."""
     folder = Path(folder)
+    check_links(folder)
     study, sha256 = read_manifest(folder)
     marks = read_marks(folder, sha256)
     rounds = {key: list[Record]() for key in marks.rounds}
@@ -58,7 +60,7 @@ def progress(folder: Path | str) -> Progress:
         puts=tuple(sorted(marks.puts)),
         events=tuple(marks.events),
         ignored=marks.ignored,
-        driver=read_owner(folder),
+        driver=_owner(folder),
     )
 
 
@@ -71,6 +73,13 @@ def read_marks(folder: Path, sha256: str) -> Marks:
     marks = Marks(ignored=ignored)
     marks.apply(records)
     return marks
+
+
+def _owner(folder: Path) -> Owner | None:
+    try:
+        return read_owner(folder)
+    except OSError as error:
+        raise StoreError(f"cannot read the lock of {folder}: {error.strerror}") from error
 
 
 def _round(prepared: Record, done: list[Record]) -> RoundProgress:
