@@ -22,7 +22,13 @@ from hpcvbi.store.manifest import check_same_study, read_manifest, write_manifes
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.trust import check_links, check_read
-from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
+from hpcvbi.store.verify import (
+    Verify,
+    blocks_that_hold,
+    group_holds,
+    group_path,
+    shards_that_hold,
+)
 
 
 class Store:
@@ -89,12 +95,14 @@ class Store:
         """Arrays of a round by name, draws first: theta, status and every output by default.
 
         Draws of blocks without a mark read as pending: status 0, outputs NaN (integers 0).
-        StoreError where marked data are gone or damaged.
+        StoreError where marked data are gone or not what the ledger says, by SHA-256.
         """
         group = self._group(chain, round)
         prepared = self._marks.rounds.get((chain, round))
         if prepared is None:
             raise StoreError(f"{chain}/{round} has not been prepared in {self.folder}")
+        if not group_holds(self.root, prepared, "full"):
+            raise StoreError(f"draws or metadata of {group} are damaged; run the study again")
         names = ("theta", *arrays.outputs_of(group)) if names is None else tuple(names)
         self._check_claims(group, prepared, names)
         marked = self._marks.done()
@@ -110,6 +118,12 @@ class Store:
             if name == "theta":
                 found[name] = self.theta(chain, round)
                 continue
+            hold = shards_that_hold(group, name, [marked[b.key] for b in done])
+            if bad := [b.index for b in done if b.index not in hold]:
+                raise StoreError(
+                    f"{group / name} is damaged in blocks {bad}: verify the store in full, then "
+                    "run the study again"
+                )
             array = arrays.open_array(group / name)
             found[name] = np.full(array.shape, array.fill_value, dtype=array.dtype)
             for start, stop in _runs(done):
@@ -122,7 +136,7 @@ class Store:
         if mark is None:
             raise StoreError(f"{chain}/{group} is not in {self.folder}")
         folder = self._group(chain, group)
-        if not group_holds(self.root, mark, "size"):
+        if not group_holds(self.root, mark, "full"):
             raise StoreError(f"{folder} is damaged; run the study again")
         attrs = arrays.attributes(folder)
         attrs.pop("coordinates", None)

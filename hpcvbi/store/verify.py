@@ -28,6 +28,22 @@ def blocks_that_hold(
         return {key for key, ok in zip(listed, holds, strict=True) if ok}
 
 
+def shards_that_hold(group: Path, name: str, marks: Sequence[Record]) -> set[int]:
+    """Indices of the blocks whose shard of one array is as marked, in full."""
+    ndim = arrays.open_array(group / name).ndim
+
+    def holds(mark: Record) -> bool:
+        try:
+            return _holds(
+                shard_path(group, name, mark["index"], ndim), mark["digests"][name], "full"
+            )
+        except (OSError, KeyError):
+            return False
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return {m["index"] for m, ok in zip(marks, pool.map(holds, marks), strict=True) if ok}
+
+
 def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
     """Whether all files of a prepared round, or of a data set written whole, are as marked."""
     try:

@@ -268,7 +268,7 @@ CASES = {
     "metadata_list": Case(also(good, lambda s: sign(s, ARRAY, b"[]")), read, "no metadata of"),
     "metadata_pipe": Case(replaced(ARRAY, os.mkfifo), read, "damaged"),
     "metadata_device": Case(
-        replaced(ARRAY, lambda p: p.symlink_to("/dev/zero")), read, "a link, or no regular file"
+        replaced(ARRAY, lambda p: p.symlink_to("/dev/zero")), read, "are damaged"
     ),
     "outputs_out": Case(
         forged(GROUP, at("attributes", "outputs", value=["../../../../x"])), read, "cannot name"
