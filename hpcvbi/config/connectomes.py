@@ -28,7 +28,9 @@ class Folder(ConnectomeSection):
 
 
 class Files(ConnectomeSection):
-    """Single tables: csv, tsv, txt or npy, numbers only."""
+    """Single tables, numbers only: csv, tsv, txt, npy, npz or mat, of which the last two may name
+    an array, as in `SC.mat:sc`; or the zip archive of The Virtual Brain, which holds them all.
+    """
 
     kind: Literal["files"]
     weights: str

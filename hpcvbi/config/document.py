@@ -22,6 +22,7 @@ from hpcvbi.config.section import Section, Seed, Value
 from hpcvbi.config.source import Key, Source
 from hpcvbi.config.stimuli import FileSection, StimulusSection
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.files import read_regular
 from hpcvbi.models.load import file_of, source_of
 
 LARGEST_TEXT = 2**24
@@ -104,12 +105,9 @@ class Document(Section):
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_TEXT + 1)
+        raw = read_regular(path, LARGEST_TEXT)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    if len(raw) > LARGEST_TEXT:
-        raise ConfigError(f"{path} has more than {LARGEST_TEXT} bytes")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,5 +1,6 @@
 """The section `draws` of a trial: the parameter values that are simulated side by side."""
 
+import math
 from itertools import product
 from typing import Annotated, Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from hpcvbi.config.network import Parameter
-from hpcvbi.config.section import Count, Section
+from hpcvbi.config.section import Section
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.seeds import generator
 from hpcvbi.core.space import Space
@@ -51,7 +52,7 @@ class Grid(Section):
 
     def theta(self, space: Space, seed: int) -> np.ndarray:
         """Return the draws (draw, param)."""
-        count = int(np.prod([len(values) for values in self.of.values()]))
+        count = math.prod(len(values) for values in self.of.values())
         if count > MOST_DRAWS:
             raise ConfigError(f"{count} combinations; at most {MOST_DRAWS} draws are simulated")
         table = dict(zip(self.of, np.array(list(product(*self.of.values())), float).T, strict=True))
@@ -80,7 +81,7 @@ class Repeat(Section):
     """The same parameters several times, each with noise of its own."""
 
     kind: Literal["repeat"]
-    count: Count
+    count: Annotated[int, Field(ge=1, le=MOST_DRAWS)]
 
     @property
     def parameters(self) -> dict[str, Parameter]:

@@ -5,11 +5,10 @@ from typing import TypeVar
 
 from hpcvbi.config.document import Document
 from hpcvbi.config.study import Study
-
-# from hpcvbi.config.trial import Trial
 from hpcvbi.config.trial import Trial
 from hpcvbi.config.yaml_lines import LARGEST, parse
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.files import read_regular
 
 Kind = TypeVar("Kind", bound=Document)
 
@@ -33,8 +32,7 @@ def load_trial(path: str | Path) -> Trial:
 
 def _load(path: str | Path, kind: type[Kind]) -> Kind:
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = read_regular(path, LARGEST)
     except OSError as error:
         what = "study file" if kind is Study else "file"
         raise ConfigError(f"cannot read the {what} {path}: {error.strerror}") from None

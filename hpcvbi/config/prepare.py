@@ -66,7 +66,8 @@ def _network(trial: Trial) -> Network:
     if isinstance(section, Folder):
         network = tables.read_network(trial.folder / section.folder)
     elif isinstance(section, Files):
-        if section.lengths is None and trial.coupling.speed is not None:
+        bare = section.lengths is None and not section.weights.endswith(".zip")
+        if bare and trial.coupling.speed is not None:
             raise ConfigError("delays need lengths: name their table, or no coupling.speed")
         files = {
             stem: None if name is None else trial.folder / name

@@ -1,5 +1,6 @@
 """What all sections of a file have in common: unknown keys are errors, values are checked."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Annotated
@@ -57,7 +58,7 @@ def passes(check: Callable[[str], object]) -> AfterValidator:
 
 def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return `names`, unless one stands there twice."""
-    if twice := sorted({n for n in names if names.count(n) > 1}):
+    if twice := sorted(n for n, count in Counter(names).items() if count > 1):
         raise wrong(f"named twice: {', '.join(twice)}")
     return names
 

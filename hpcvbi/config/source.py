@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hpcvbi.core.errors import ConfigError, HpcvbiError
 
 Key = str | int
+LONGEST_MESSAGE = 2000
+"""Characters of the longest message: what a file holds may be quoted in it."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Source:
 
     def at_line(self, line: int, what: str) -> ConfigError:
         """Return an error about this line."""
-        return ConfigError(f"{self.file}:{line}: {what}")
+        return ConfigError(f"{self.file}:{line}: {_short(what)}")
 
     def describe(self, path: tuple[Key, ...], what: str) -> str:
         """Return `FILE:LINE: key.path: what`, with the line of the nearest key that was written."""
@@ -26,6 +28,7 @@ class Source:
             (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None
         )
         where = self.file if line is None else f"{self.file}:{line}"
+        what = _short(what)
         return f"{where}: {'.'.join(map(str, path))}: {what}" if path else f"{where}: {what}"
 
     @contextmanager
@@ -35,3 +38,7 @@ class Source:
             yield
         except HpcvbiError as error:
             raise type(error)(self.describe(path, str(error))) from error
+
+
+def _short(what: str) -> str:
+    return what if len(what) <= LONGEST_MESSAGE else what[: LONGEST_MESSAGE - 3] + "..."

@@ -1,9 +1,9 @@
 """YAML without its traps, with the line of every key.
 
 Only mappings, sequences and scalars are read. Anchors, aliases, tags, duplicate keys, a second
-document, more than a megabyte and nesting beyond 50 levels are errors. Plain scalars are read by
-the core schema of YAML 1.2 (`no`, `on` and `0123` are text, 1e-3 is a number); sequences become
-tuples, keys are always text.
+document, more than a megabyte, nesting beyond 50 levels and keys beyond 200 characters are errors.
+Plain scalars are read by the core schema of YAML 1.2 (`no`, `on` and `0123` are text, 1e-3 is a
+number); sequences become tuples, keys are always text.
 """
 
 import re
@@ -27,6 +27,7 @@ from hpcvbi.core.errors import ConfigError
 
 LARGEST = 2**20
 DEEPEST = 50
+LONGEST_KEY = 200
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,300})")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -89,6 +90,8 @@ class _Reading:
     def _new_key(self, event: NodeEvent, above: _Open, line: int) -> str:
         if not isinstance(event, ScalarEvent):
             raise self.source.at_line(line, "a key must be a name, not a list or a mapping")
+        if len(event.value) > LONGEST_KEY:
+            raise self.source.at_line(line, f"a key of more than {LONGEST_KEY} characters")
         path = (*above.path, event.value)
         if event.value in above.items:
             first = self.source.lines[path]

@@ -14,7 +14,7 @@ def check_id(person: str) -> str:
     """Return `person` if it can identify one; DataError if not."""
     if not isinstance(person, str) or not re.fullmatch(ID_PATTERN, person):
         raise DataError(
-            f"{person!r} cannot be a person's id: use 1 to 64 letters, digits, - or _, "
+            f"{str(person)[:80]!r} cannot be a person's id: use 1 to 64 letters, digits, - or _, "
             f"and begin with a letter or digit"
         )
     return person

@@ -1,6 +1,6 @@
 """Shards in and out: one block is one shard per array, written by one worker at a time."""
 
-import json
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import sealed  # noqa: F401  registers the codec where the package is not installed
 from hpcvbi.store.durable import file_digest, sync
 from hpcvbi.store.encode import BITS
-from hpcvbi.store.layout import content_digest, shard_path
+from hpcvbi.store.layout import check_name, content_digest, shard_path
 from hpcvbi.store.rounding import rounded
+from hpcvbi.store.trust import LARGEST_METADATA, check_array, check_read, is_plain, read_json
 
 _CACHE_SIZE = 256
 _Stamp = tuple[int, int, int]
@@ -27,25 +28,30 @@ _guard = threading.Lock()
 def open_array(folder: Path, *, write: bool = False) -> Any:
     """Open a zarr array, kept open per process while its metadata file stays the same one."""
     mode = "r+" if write else "r"
-    return _cached(folder, mode, lambda: zarr.open_array(str(folder), mode=mode, zarr_format=3))
+    return _cached(folder, mode, lambda: _opened_array(folder, mode))
+
+
+def _opened_array(folder: Path, mode: Any) -> Any:
+    check_array(folder)
+    return zarr.open_array(str(folder), mode=mode, zarr_format=3)
 
 
 def outputs_of(group: Path) -> tuple[str, ...]:
     """Names of what every block of a round writes."""
-    names = _cached(group, "outputs", lambda: attributes(group).get("outputs"))
+    names = _cached(group, "outputs", lambda: _outputs(group))
     if names is None:
         raise StoreError(f"{group} is not a round")
-    return tuple(names)
+    return names
+
+
+def _outputs(group: Path) -> tuple[str, ...] | None:
+    names = attributes(group).get("outputs")
+    return None if names is None else tuple(check_name(name) for name in names)
 
 
 def attributes(group: Path) -> dict[str, Any]:
     """Attributes of a group."""
-    return dict(json.loads((group / "zarr.json").read_bytes())["attributes"])
-
-
-def array_names(group: Path) -> list[str]:
-    """Names of the arrays in a group."""
-    return sorted(p.parent.name for p in group.glob("*/zarr.json"))
+    return dict(read_json(group / "zarr.json", LARGEST_METADATA)["attributes"])
 
 
 def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
@@ -59,6 +65,8 @@ def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
     if cached is not None and cached[0] == stamp:
         return cached[1]
     try:
+        if not is_plain(folder / "zarr.json"):
+            raise ValueError("a link, or no regular file")
         value = load()
     except Exception as error:  # zarr raises various errors on damaged metadata
         raise _damaged(folder, error) from error
@@ -108,6 +116,8 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
 def read_rows(folder: Path, start: int | None = None, stop: int | None = None) -> np.ndarray:
     """Rows of an array; text as a NumPy array of str; StoreError where the file is damaged."""
     array = open_array(folder)
+    rows = len(range(*slice(start, stop).indices(array.shape[0]))) if array.ndim else 1
+    check_read(folder, rows * math.prod(array.shape[1:]) * array.dtype.itemsize)
     try:
         values = np.asarray(array[start:stop] if array.ndim else array[()])
     except KeyRefused:

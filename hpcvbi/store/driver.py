@@ -42,6 +42,7 @@ from hpcvbi.store.manifest import check_same_study, write_extension
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey, block_mark, differs, same_content
 from hpcvbi.store.store import Store, root_attrs
 from hpcvbi.store.tombstone import check_finished, tombstones
+from hpcvbi.store.trust import check_tree
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
 
 _INDEX_SHARE = 0.02
@@ -65,6 +66,7 @@ class Driver(Store):
         self.written: list[Record] = []
 
     def __enter__(self) -> Self:
+        check_tree(self.root)
         with storage_faults(self.folder):
             lock = DriverLock(self.folder, self._stale_s)
             try:

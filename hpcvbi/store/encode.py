@@ -31,6 +31,7 @@ from hpcvbi.core.block import Status
 from hpcvbi.store.durable import sha256, write_durably
 from hpcvbi.store.layout import RoundLayout, Variable
 from hpcvbi.store.sealed import SealedCodec
+from hpcvbi.store.trust import LARGEST_METADATA, read_json
 
 # an all-NaN or all-zero block must leave a file; zarr 3.1 heeds only the global setting
 zarr.config.set({"array.write_empty_chunks": True})
@@ -171,7 +172,7 @@ def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:
     """Groups or arrays in a folder and their metadata, without those under construction."""
     for path in sorted(folder.glob("*/zarr.json")):
         with contextlib.suppress(OSError, ValueError):
-            yield path.parent, json.loads(path.read_bytes())
+            yield path.parent, read_json(path, LARGEST_METADATA)
 
 
 @dataclass(frozen=True)

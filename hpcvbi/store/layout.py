@@ -9,6 +9,7 @@ dimensions, coordinates and units travel with every array, so that xarray alone 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -208,8 +209,7 @@ def check_name(name: str) -> str:
 
 def check_distinct(names: Iterable[str]) -> None:
     """Raise StoreError where a name is used twice in one group."""
-    listed = list(names)
-    twice = sorted({n for n in listed if listed.count(n) > 1})
+    twice = sorted(n for n, count in Counter(names).items() if count > 1)
     if twice:
         raise StoreError(f"named twice in one group: {', '.join(twice)}")
 

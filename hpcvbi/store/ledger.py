@@ -17,9 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hpcvbi.core.errors import StoreError
 from hpcvbi.store.durable import sync, write_durably
+from hpcvbi.store.trust import check_ledger_size, ledger_lines
 
 Record = dict[str, Any]
+_LAST_SEGMENT = 999_999
+"""Segments are replayed in the order of their names, six digits first."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Ledger:
 
     def _new_segment(self) -> int:
         number = 1 + max((int(p.name[:6]) for p in _segments(self._folder)), default=0)
+        if number > _LAST_SEGMENT:
+            raise StoreError(f"{self._folder} has no number left for another segment")
         path = self._folder / f"{number:06d}-{uuid.uuid4().hex}.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         sync(self._folder)
@@ -73,10 +79,10 @@ def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], list[Re
     """All believable records in the order of writing, and the lines that are not believed."""
     records: list[Record] = []
     refused: list[Refused] = []
-    for path in _segments(folder):
-        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-            if not line:
-                continue
+    segments = _segments(folder)
+    check_ledger_size(segments)
+    for path in segments:
+        for number, line in ledger_lines(path):
             record = _parse(line)
             if record is None:
                 refused.append(Refused(path.name, number, "torn or edited: its checksum is wrong"))

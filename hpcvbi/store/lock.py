@@ -18,7 +18,9 @@ from pathlib import Path
 from types import TracebackType
 
 from hpcvbi.core.errors import StoreBusy
+from hpcvbi.core.files import open_regular
 from hpcvbi.store.durable import write_durably
+from hpcvbi.store.trust import LARGEST_LOCK, read_json
 
 LOCK_NAME = "driver.lock"
 STALE_S = 60.0
@@ -52,18 +54,18 @@ class Owner:
 def read_owner(folder: Path) -> Owner | None:
     """Return the owner the lock file names, "unknown" if unreadable, None if there is no lock."""
     try:
-        with open(
-            folder / LOCK_NAME, "rb"
-        ) as file:  # opening makes NFS ask the server for the mtime
-            found, text = os.fstat(file.fileno()), file.read()
+        with open_regular(folder / LOCK_NAME) as file:  # opening makes NFS ask for the mtime
+            found, text = os.fstat(file.fileno()), file.read(LARGEST_LOCK)
     except FileNotFoundError:
         return None
     age = max(0.0, time.time() - found.st_mtime)
     try:
         body = json.loads(text)
         names = str(body["token"]), str(body["host"]), str(body["place"])
+        if not all(name.isprintable() for name in names):
+            raise ValueError("names that cannot be shown")
         return Owner(*names, int(body["pid"]), str(body["started"]), age, found.st_mtime_ns)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return Owner("", "unknown", "unknown", 0, "", age, found.st_mtime_ns)
 
 
@@ -164,7 +166,7 @@ class DriverLock:
 
 def _token_of(path: Path) -> str | None:
     try:
-        return str(json.loads(path.read_bytes())["token"])
+        return str(read_json(path, LARGEST_LOCK)["token"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -15,11 +15,14 @@ from typing import Any
 
 from hpcvbi.core.errors import StoreError, StoreMismatch
 from hpcvbi.store.durable import sha256, write_durably
+from hpcvbi.store.trust import LARGEST_MANIFEST, read_json
 
 FORMAT = 1
 ABSENT: Any = ...
 """Stands for the value of a key that is not there."""
 _SHOWN = 20
+_WIDE = 200
+_DEEPEST = 50
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,9 @@ def check_same_study(
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     """One line per key whose value differs, in the order of the keys."""
     for key, *both in changes(stored, given):
-        was, now = ("absent" if value is ABSENT else json.dumps(value) for value in both)
-        yield f"{key}: {was} in the store, {now} in your study"
+        texts = ("absent" if value is ABSENT else json.dumps(value) for value in both)
+        was, now = (text if len(text) <= _WIDE else text[:_WIDE] + "..." for text in texts)
+        yield f"{key[:_WIDE]}: {was} in the store, {now} in your study"
 
 
 def changes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -156,14 +160,14 @@ def changes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tup
             yield key.removeprefix("study."), was, now
 
 
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of every leaf; an empty mapping or list is a leaf."""
-    if isinstance(value, dict) and value:
+def _leaves(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every leaf; an empty mapping or list is a leaf, and a deep one."""
+    if isinstance(value, dict) and value and depth < _DEEPEST:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{prefix}.{key}" if prefix else key)
-    elif isinstance(value, list) and value:
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else key, depth + 1)
+    elif isinstance(value, list) and value and depth < _DEEPEST:
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{prefix}[{index}]")
+            yield from _leaves(inner, f"{prefix}[{index}]", depth + 1)
     else:
         yield prefix, value
 
@@ -185,10 +189,10 @@ def _text(body: Mapping[str, Any]) -> bytes:
 
 def _read(path: Path) -> Manifest:
     try:
-        body = json.loads(path.read_bytes())
+        body = read_json(path, LARGEST_MANIFEST)
         check, study = body.pop("check"), body["study"]
-        intact = check == _check(body if "before" in body else study)
-        intact = intact and isinstance(body["sha256"], str)
+        intact = check == _check(body if "before" in body else study) and isinstance(study, dict)
+        intact = intact and isinstance(body["sha256"], str) and len(body["sha256"]) <= 64
         known = body.pop("format") == FORMAT
         found = Manifest(
             study,

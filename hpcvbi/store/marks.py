@@ -16,8 +16,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from hpcvbi.core.block import BlockReport
-from hpcvbi.core.errors import StoreMismatch
+from hpcvbi.core.errors import HpcvbiError, StoreMismatch
+from hpcvbi.core.identifier import check_id
+from hpcvbi.store.layout import check_name
 from hpcvbi.store.ledger import Record, Refused
+from hpcvbi.store.trust import check_record
 
 BlockKey = tuple[str, str, int]
 GroupKey = tuple[str, str]
@@ -55,8 +58,8 @@ class Marks:
         for record in records:
             try:
                 self._apply(record)
-            except (KeyError, TypeError, ValueError) as error:
-                why = f"a {record['kind']} without a readable {error}"
+            except (KeyError, TypeError, ValueError, HpcvbiError) as error:
+                why = f"a {record['kind']} without a readable {str(error)[:80]}"
                 self.refused.append(Refused("", 0, why))
 
     def _apply(self, record: Record) -> None:
@@ -64,7 +67,8 @@ class Marks:
         if kind not in KINDS:
             self.events.append(record)
             return
-        group = (str(record["chain"]), str(record["group"]))
+        check_record(record)
+        group = (check_id(record["chain"]), check_name(record["group"]))
         if kind == "prepared":
             _ = (
                 record["id"],

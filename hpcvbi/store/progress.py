@@ -11,6 +11,7 @@ from hpcvbi.store.lock import Owner, read_owner
 from hpcvbi.store.manifest import Manifest, read_manifests
 from hpcvbi.store.marks import Marks
 from hpcvbi.store.tombstone import Tombstone, tombstones
+from hpcvbi.store.trust import check_links
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Progress:
 def progress(folder: Path | str) -> Progress:
     """Read how far the study in `folder` is; takes no lock, opens no array, changes nothing."""
     folder = Path(folder)
+    check_links(folder)
     manifests = read_manifests(folder)
     marks = read_marks(folder, manifests)
     rounds = {key: list[Record]() for key in marks.rounds}
@@ -75,7 +77,7 @@ def progress(folder: Path | str) -> Progress:
         puts=tuple(sorted(marks.puts)),
         events=tuple(marks.events),
         ignored=marks.ignored,
-        driver=read_owner(folder),
+        driver=_owner(folder),
         withdrawn=tuple(tombstones(folder).values()),
         stale=tuple(sorted(marks.stale & marks.puts.keys())),
     )
@@ -96,6 +98,13 @@ def read_marks(folder: Path, manifests: Sequence[Manifest]) -> Marks:
         about = {"sha256": last.sha256, "before": last.before, "changes": list(last.changes)}
         marks.pending.append({"kind": "extended", **about})
     return marks
+
+
+def _owner(folder: Path) -> Owner | None:
+    try:
+        return read_owner(folder)
+    except OSError as error:
+        raise StoreError(f"cannot read the lock of {folder}: {error.strerror}") from error
 
 
 def _round(prepared: Record, done: list[Record]) -> RoundProgress:

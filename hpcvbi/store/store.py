@@ -6,6 +6,7 @@ mark in the ledger. A file without a mark is never trusted, a mark without its f
 
 import contextlib
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpcvbi.core.block import Block, blocks_of
+from hpcvbi.core.block import Block
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import arrays, keys
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
@@ -24,6 +25,7 @@ from hpcvbi.store.manifest import check_same_study, read_manifests, write_manife
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.tombstone import check_takes_part, is_withdrawn, tombstones
+from hpcvbi.store.trust import check_links, check_read
 from hpcvbi.store.verify import (
     Verify,
     blocks_that_hold,
@@ -45,6 +47,7 @@ class Store:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.root = self.folder / "store.zarr"
+        check_links(self.folder)
         self._read_manifests()
         self._replayed: Marks | None = None
 
@@ -120,12 +123,12 @@ class Store:
             raise StoreError(f"{chain}/{round} has not been prepared in {self.folder}")
         if not group_holds(self.root, prepared, "full"):
             raise StoreError(f"draws or metadata of {group} are damaged; {self._mend} mends them")
+        names = ("theta", *arrays.outputs_of(group)) if names is None else tuple(names)
+        self._check_claims(group, prepared, names)
         marked = self._marks.done()
-        done = [
-            block
-            for block in blocks_of(chain, round, prepared["draws"], prepared["block"])
-            if block.key in marked
-        ]
+        draws, size = prepared["draws"], prepared["block"]
+        keys = sorted(k for k in marked if k[:2] == (chain, round) and k[2] < prepared["blocks"])
+        done = [Block(*k, k[2] * size, min((k[2] + 1) * size, draws)) for k in keys]
         good = blocks_that_hold(self.root, marked, (b.key for b in done), "size")
         lost = [b.index for b in done if b.key not in good]
         if lost:
@@ -133,13 +136,12 @@ class Store:
                 f"{group}: the data of blocks {lost} are gone; {self._mend} computes them again"
             )
         found = {}
-        for name in ("theta", *arrays.outputs_of(group)) if names is None else names:
+        for name in names:
             if name == "theta":
                 found[name] = self.theta(chain, round)
                 continue
             hold = shards_that_hold(group, name, [marked[b.key] for b in done])
-            bad = [b.index for b in done if b.index not in hold]
-            if bad:
+            if bad := [b.index for b in done if b.index not in hold]:
                 raise StoreError(
                     f"{group / name} is damaged in blocks {bad}: {self._mend} computes them again"
                 )
@@ -159,7 +161,8 @@ class Store:
             raise StoreError(f"{folder} is damaged; {self._mend} writes it again")
         attrs = arrays.attributes(folder)
         attrs.pop("coordinates", None)
-        found = {n: arrays.read_rows(folder / n) for n in arrays.array_names(folder)}
+        names = sorted({name.split("/")[0] for name in mark["files"] if "/" in name})
+        found = {n: arrays.read_rows(folder / n) for n in names}
         if (sealed := found.pop(ATTRIBUTES, None)) is not None:
             attrs |= json.loads(str(sealed))
         return found, attrs
@@ -238,6 +241,21 @@ class Store:
     def ignored(self) -> int:
         """Number of ledger lines that are torn, forged or of another study."""
         return self._marks.ignored
+
+    def _check_claims(self, group: Path, prepared: Record, names: Iterable[str]) -> None:
+        """Hold the arrays of a round against its mark before any of them is allocated."""
+        size, draws, block = 0, prepared["draws"], prepared["block"]
+        for name in names:
+            array = arrays.open_array(group / name)
+            size += math.prod(array.shape) * array.dtype.itemsize
+            piece = (array.shards or array.chunks)[:1] if array.ndim else ()
+            wanted = piece if name == "theta" else (block,)
+            if (array.shape[:1], piece) != ((draws,), wanted):
+                raise StoreError(
+                    f"{group / name} has shape {array.shape} in pieces of {piece}; the ledger says "
+                    f"{draws} draws in blocks of {block}: run the study again"
+                )
+        check_read(group, size)
 
     @property
     def _marks(self) -> Marks:

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.core.errors import HpcvbiError, StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.store import arrays
 from hpcvbi.store.durable import file_digest
 from hpcvbi.store.layout import check_name, shard_path
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.marks import BlockKey
+from hpcvbi.store.trust import is_plain
 
 Verify = Literal["size", "full"]
 _THREADS = 8
@@ -55,7 +56,10 @@ def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
 
 def group_path(root: Path, chain: str, group: str) -> Path:
     """Folder of a group; its names are checked, so that it cannot leave the store."""
-    return root / check_id(chain) / check_name(group)
+    path = root / check_id(chain) / check_name(group)
+    if path.is_symlink() or path.parent.is_symlink():
+        raise StoreError(f"{path} leads out of the store by a link: it is not followed")
+    return path
 
 
 def _block_holds(root: Path, key: BlockKey, mark: Record, verify: Verify) -> bool:
@@ -76,6 +80,6 @@ def _shard(group: Path, name: str, index: int) -> Path:
 
 
 def _holds(path: Path, digest: Sequence[int | str], verify: Verify) -> bool:
-    if os.stat(path).st_size != digest[0]:
+    if not is_plain(path) or os.stat(path).st_size != digest[0]:
         return False
     return verify == "size" or file_digest(path) == list(digest[:2])

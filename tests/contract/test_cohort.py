@@ -233,10 +233,11 @@ class Trap:
          "holds complex128, not plain numbers"),
         (npy("{'descr': __import__('os').getcwd()}", b""), "is no NumPy file that can be read"),
         (npy("{" * 100, b""), "is no NumPy file that can be read"),
-        (pickle.dumps(Trap()), "is no NumPy file that can be read"),
-        (b"PK\x03\x04" + b"x" * 100, "is no NumPy file that can be read"),
+        (pickle.dumps(Trap()), "is a Python pickle: it would execute code"),
+        (b"PK\x03\x04" + b"x" * 100, "is a zip archive"),
         (b"\x93NUMPY\x09\x00" + b"x" * 100, "is no NumPy file that can be read"),
-        (b"", "is no NumPy file that can be read"),
+        (b"1,2", "is not a NumPy array, though its name says so"),
+        (b"", "is empty"),
     ],
 )  # fmt: skip
 def test_a_hostile_numpy_file_is_refused(tmp_path: Path, raw: bytes, said: str) -> None:

@@ -126,7 +126,7 @@ def test_a_made_up_connectome_is_symmetric_and_reproducible(regions: int) -> Non
             "{kind: files, weights: w.csv}",
             ":3: connectome: cannot read ",
         ),
-        ("{kind: random, regions: 6, seed: 2}", "{kind: files, weights: w.mat}", "must end in"),
+        ("{kind: random, regions: 6, seed: 2}", "{kind: files, weights: w.h5}", "must end in"),
         ("maps: {a:", "maps: {b:", ":5: model.maps.b: maps of 'b': stuart_landau has the"),
         ("maps: {a: [myelin]}", "maps: {a: [mielin]}", "there is no map 'mielin'; did you mean 'm"),
         ("noise: {on: [x, y]}", "noise: {on: [z]}", ":6: noise.on: noise on ['z']: stuart_landau"),
