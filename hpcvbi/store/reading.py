@@ -9,6 +9,8 @@ xarray alone opens a store too; only the ledger knows which blocks are finished,
 beside a live driver and no index can be out of date.
 """
 
+import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +18,8 @@ import numpy as np
 import xarray as xr
 
 from hpcvbi.core.block import blocks_of
-from hpcvbi.core.errors import StoreError
+from hpcvbi.core.errors import KeyRefused, StoreError
+from hpcvbi.store.encode import ATTRIBUTES
 from hpcvbi.store.gathering import gather
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import read_manifests
@@ -52,6 +55,8 @@ def open_store(
     ------
     StoreError
         There is no store, a person is not in it, or marked data are gone or damaged.
+    KeyRefused
+        It is encrypted, and the key is not where it was.
     """
     folder = folder_of(path)
     manifests = read_manifests(folder)
@@ -103,8 +108,14 @@ def _open(root: Path, mark: Record, draws: int | None = None) -> xr.Dataset:
     folder = group_path(root, mark["chain"], mark["group"])
     chunks = {} if draws is None else {"draw": draws}
     try:
-        found = xr.open_zarr(folder, consolidated=False, zarr_format=3, chunks=chunks)
-    except OSError:
+        with warnings.catch_warnings():
+            # the draws of an encrypted round are one chunk, whatever its blocks are
+            warnings.filterwarnings("ignore", "The specified chunks separate", UserWarning)
+            found = xr.open_zarr(folder, consolidated=False, zarr_format=3, chunks=chunks)
+        if ATTRIBUTES in found:
+            sealed = json.loads(str(found[ATTRIBUTES].values))
+            found = found.drop_vars(ATTRIBUTES).assign_attrs(sealed)
+    except (OSError, KeyRefused):
         raise
     except Exception as error:  # zarr and xarray raise various errors on damaged metadata
         raise StoreError(_gone(folder)) from error

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import test_store as plain
 import xarray as xr
+from finished_study import Cohort, write
 from test_store import DRAWS, PARAMS, SHA, SIZE, STUDY
 
+import hpcvbi
+from hpcvbi.campaign import export
 from hpcvbi.core.block import Block, blocks_of
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import Driver, KeySource, Store, begin, keys, progress
@@ -378,3 +381,24 @@ def test_plain_xarray_finds_the_codec_by_its_entry_point(folder: Path, tmp_path:
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip() == "[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]"
+
+
+def test_readers_open_and_export_it_with_the_key_alone(tmp_path: Path, key_file: Path) -> None:
+    begin(tmp_path / "store", KeySource(file=str(key_file)))
+    write(tmp_path / "store", Cohort())
+    lock()
+    tree = hpcvbi.open_store(tmp_path / "store")
+    held = Store.open(tmp_path / "store")
+    for group in ("posterior", "evaluation"):
+        arrays, attrs = held.get("101", group)
+        assert tree[f"101/{group}"].attrs == attrs
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(tree[f"101/{group}"][name].values, values)
+    theta = held.theta("101", "round_000")
+    np.testing.assert_array_equal(tree["101/round_000/theta"].values, theta)
+    assert export(tmp_path / "store", tmp_path / "out.csv") == "csv"
+    assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
+    lock()
+    key_file.unlink()
+    with pytest.raises(KeyRefused, match="are encrypted, and cannot read the key"):
+        hpcvbi.open_store(tmp_path / "store")
