@@ -74,7 +74,6 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     """
     name, space, labels = subject.name, subject.brain.space, subject.brain.connectome.labels
     names = study.features.names
-    store.describe(name, record.permissions(subject.person))
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
     observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)

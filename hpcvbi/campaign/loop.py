@@ -96,6 +96,8 @@ class Loop:
         wanted: Callable[[Block], bool] = lambda block: True,
     ) -> None:
         self.study, self.subjects, self.store, self.progress = study, subjects, store, progress
+        for subject in subjects.values():
+            store.describe(subject.name, record.permissions(subject.person))
         self.computed = 0
         self.failed: dict[str, HpcvbiError] = {}
         self.different: list[Block] = []
