@@ -70,6 +70,7 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
     """
     folder = Path(folder)
     check_id(person)
+    read_manifests(folder)
     with storage_faults(folder), DriverLock(folder, stale_s) as lock:
         manifests = read_manifests(folder)
         study, marks = manifests[-1].study, read_marks(folder, manifests)

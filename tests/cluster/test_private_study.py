@@ -192,3 +192,29 @@ def _surroundings() -> str:
     from pathlib import Path
 
     return f"{os.environ}{Path('/proc/self/cmdline').read_bytes()!r}"
+
+
+def test_verification_needs_no_key_and_repair_gives_the_same_bytes(
+    private: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(private.parent / "out", tmp_path / "out")
+    (out / "report.html").unlink()
+    before = all_bytes(out / "store.zarr")
+    path = out / "keys/study.key"
+    locked = json.dumps(json.loads(path.read_text()) | {"from": {"variable": "NOWHERE"}})
+    unlocked = path.read_text()
+    path.write_text(locked)
+    whole = hpcvbi("verify", out)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    for name in ("P01/round_000/features/c.1.0", "P01/round_000/theta/c.0.0"):
+        damaged = bytearray(before[out / "store.zarr" / name])
+        damaged[40] ^= 1
+        (out / "store.zarr" / name).write_bytes(damaged)
+    found = hpcvbi("verify", out)
+    assert found.returncode == 1 and "P01" in found.stdout, found.stdout + found.stderr
+    refused = hpcvbi("verify", out, "--repair")
+    assert refused.returncode == 2 and "NOWHERE is not set" in refused.stderr, refused.stderr
+    path.write_text(unlocked)
+    repaired = hpcvbi("verify", out, "--repair")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert all_bytes(out / "store.zarr") == before

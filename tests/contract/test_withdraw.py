@@ -249,3 +249,25 @@ def test_the_report_says_who_withdrew_and_what_is_stale(tmp_path: Path) -> None:
     assert "Withdrawn, with all their data: 101 (" in page
     assert "somebody has withdrawn" in page and "WARNING · STALE" in page
     assert [(r.person, r.stale) for r in judged(tmp_path)] == [("102", True)]
+
+
+def test_a_store_that_was_extended_forgets_the_person_in_all_its_manifests(folder: Path) -> None:
+    larger = {**MANIFEST, "people": {**MANIFEST["people"], "carl": "2" * 64}}
+    with Driver.create(folder, MANIFEST, SHA) as store:
+        store.extend(larger, "b" * 64, ("evaluation",))
+    with Driver.create(folder, larger, "b" * 64) as store:
+        small.put_posterior(store, "carl")
+    for person in ("anna", "carl"):
+        withdraw(folder, person)
+        assert mentions(folder, person) == [f"withdrawn/{person}.json"]
+    assert Store.create(folder, larger, "b" * 64).sha256 == "b" * 64
+    with Driver.create(folder, larger, "b" * 64) as store:
+        assert store.done_puts("full") == {("ben", "posterior")}
+        assert len(store.done_blocks("full")) == 3 and store.ignored == 0
+
+
+def test_where_there_is_no_store_nothing_is_written(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(StoreError, match="holds no study"):
+            withdraw(place, "anna")
+    assert list(tmp_path.iterdir()) == []
