@@ -159,6 +159,12 @@ def _restore(architecture: Architecture, weights: np.ndarray, layout: str) -> An
             "run with the settings and the versions written in the store, or infer again into a "
             "new output folder"
         )
+    wanted = sum(part.numel() for part in net.state_dict().values())
+    if weights.shape != (wanted,) or not np.isfinite(weights).all():
+        raise StoreMismatch(
+            f"the stored network has {weights.size} weights, not {wanted} finite ones: restore the "
+            "store from a copy, or infer again into a new output folder"
+        )
     filled, start = {}, 0
     for name, part in net.state_dict().items():
         piece = weights[start : start + part.numel()]
