@@ -12,7 +12,7 @@ import zarr
 
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import KeyRefused, StoreError
-from hpcvbi.store import sealed  # noqa: F401  registers the codec where the package is not installed
+from hpcvbi.store import bounded, sealed  # noqa: F401 (registers their codecs)
 from hpcvbi.store.durable import file_digest, sync
 from hpcvbi.store.encode import BITS
 from hpcvbi.store.layout import check_name, content_digest, shard_path

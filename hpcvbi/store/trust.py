@@ -28,6 +28,8 @@ LONGEST_RECORD = 2**20
 """Bytes of a line of the ledger."""
 LARGEST_CHUNK = 2**31
 """Bytes of a chunk or a shard."""
+LARGEST_TEXT = 2**28
+"""Bytes of the text in one array, such as the names of all pairs of regions."""
 LARGEST_READ = 2**34
 """Bytes that are read into memory at once; half of the machine's memory if that is less."""
 MOST_DRAWS = 2**40

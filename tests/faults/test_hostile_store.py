@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile_harness import Case, Verdict, check, judge_all, judged
+from numcodecs import checksum32, zstd
 
 from hpcvbi.core.block import BlockReport, blocks_of
 from hpcvbi.core.errors import StoreError
@@ -168,6 +169,13 @@ def lines(*raw: bytes) -> Callable[[Path], object]:
     return make
 
 
+def bomb(store: Path) -> None:
+    """A chunk of the right codecs that would expand to 128 MB."""
+    raw = checksum32.CRC32C(location="end").encode(zstd.Zstd(level=3).encode(bytes(2**27)))
+    path = store / "store.zarr/a/posterior/G/c.0.0"
+    sign(store, str(path.relative_to(store)), bytes(raw))
+
+
 def read(folder: Path) -> object:
     return Store.open(folder / "s").read("a", "round_000")
 
@@ -252,6 +260,7 @@ CASES = {
         forged(ARRAY, at("codecs", value=[{"name": "zstd"}] * 5000)), read, "no codecs"
     ),
     "codec_none": Case(forged(ARRAY, at("codecs", value=None)), read, "no codecs"),
+    "bomb": Case(also(good, bomb), get, "a chunk claims 134217728 bytes, and 80 fit its array"),
     "keys": Case(
         forged(ARRAY, at("chunk_key_encoding", "configuration", "separator", value="/")), read,
         "keys of chunks",
