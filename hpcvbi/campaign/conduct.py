@@ -55,7 +55,7 @@ def _driver(folder: str, manifest: Mapping[str, Any], sha256: str) -> Driver:
 
 def _only_adds(folder: str, manifest: Mapping[str, Any]) -> bool:
     try:
-        extension_of(Store.open(folder).study, manifest)
+        extension_of(Store.open(folder), manifest)
     except HpcvbiError:
         return False
     return True

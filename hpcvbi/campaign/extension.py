@@ -37,15 +37,17 @@ class Extension:
     """What a larger study adds to a store.
 
     `changes` are lines for people; `people` come in. Everybody who is there loses the `superseded`
-    groups, keeps the `kept` rounds, and gets more draws of the `grown` ones: (draws whose blocks
-    stay, draws wanted). `draws` counts what has to be simulated, per round.
+    groups, keeps the `kept` rounds, and gets more draws of the `grown` ones, as many as named.
+    `stay` counts the draws of these, over all people, whose blocks are full and stay; `draws` what
+    has to be simulated, per round, once all that the smaller study wants is there.
     """
 
     changes: tuple[str, ...]
     people: tuple[str, ...]
     superseded: tuple[str, ...]
     kept: tuple[str, ...]
-    grown: Mapping[str, tuple[int, int]]
+    grown: Mapping[str, int]
+    stay: Mapping[str, int]
     draws: Mapping[str, int]
 
 
@@ -62,7 +64,7 @@ def plan_extension(study: Study, people: tuple[Person, ...]) -> Extension:
     store, (manifest, sha256) = Store.open(study.output), identity(study, people)
     if store.sha256 == sha256:
         raise ConfigError(f"{study.output} holds exactly this study: there is nothing to extend")
-    return extension_of(store.study, manifest)
+    return extension_of(store, manifest)
 
 
 def extend(study: Study, people: tuple[Person, ...]) -> Extension:
@@ -70,15 +72,16 @@ def extend(study: Study, people: tuple[Person, ...]) -> Extension:
     check(study, people)
     manifest, sha256 = identity(study, people)
     with Driver.open(Path(study.output).resolve()) as store:
-        extension = extension_of(store.study, manifest)
+        extension = extension_of(store, manifest)
         store.extend(manifest, sha256, extension.superseded)
     return extension
 
 
-def extension_of(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Extension:
-    """Compare two manifests; StoreMismatch, with what is no addition, unless one extends the
-    other.
+def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
+    """Compare a store with the manifest of a larger study; StoreMismatch, with what is no addition,
+    unless this one extends it.
     """
+    stored = store.study
     lines, wrong, keys, newcomers = [], [], set[str](), []
     for key, was, now in changes(stored, given):
         line = f"{key}: {_shown(was)} in the store, {_shown(now)} in your study"
@@ -102,25 +105,32 @@ def extension_of(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Extensi
     old, new = (Study.from_dict(dict(side["study"])) for side in (stored, given))
     superseded = _superseded(old, keys, bool(newcomers))
     before, after = rounds_of(old), rounds_of(new)
+    people = list(stored["people"])
     grown = {
-        name: (before[name][0] // new.block * new.block, draws)
+        name: draws
         for name, (draws, _) in after.items()
         if name in before and name not in superseded and draws > before[name][0]
     }
-    lost = {n: d for n, (d, _) in after.items() if n in superseded or n not in before}
-    more = {name: draws - stays for name, (stays, draws) in grown.items()}
-    people = len(stored["people"])
+    stay = {name: sum(_full(store, person, name) for person in people) for name in grown}
+    again = {name for name in after if name in superseded or name not in before}
     return Extension(
         changes=tuple(lines),
         people=tuple(newcomers),
         superseded=tuple(sorted(superseded)),
         kept=tuple(name for name in before if name not in superseded and name not in grown),
         grown=grown,
+        stay=stay,
         draws={
-            name: people * {**lost, **more}.get(name, 0) + len(newcomers) * draws
+            name: draws * (len(newcomers) + len(people) * (name in again or name in grown))
+            - stay.get(name, 0)
             for name, (draws, _) in after.items()
         },
     )
+
+
+def _full(store: Store, person: str, round: str) -> int:
+    draws, block = store.draws(person, round)
+    return draws // block * block if block else 0
 
 
 def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:

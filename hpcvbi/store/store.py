@@ -5,6 +5,7 @@ mark in the ledger. A file without a mark is never trusted, a mark without its f
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -169,6 +170,20 @@ class Store:
         done = marks.done()
         keys = (key for key in done if key[:2] in rounds)
         return blocks_that_hold(self.root, done, keys, verify)
+
+    def whole_rounds(self, verify: Verify = "size") -> dict[GroupKey, int]:
+        """Number of draws of every round whose blocks are all marked, and whose marks hold."""
+        done = Counter((chain, round) for chain, round, _ in self.done_blocks(verify))
+        return {
+            key: mark["draws"]
+            for key, mark in self._marks.rounds.items()
+            if done[key] == mark["blocks"]
+        }
+
+    def draws(self, chain: str, round: str) -> tuple[int, int]:
+        """Draws of a round that is marked as prepared, and draws per block; zeros if it is not."""
+        mark = self._marks.rounds.get((chain, round))
+        return (mark["draws"], mark["block"]) if mark else (0, 0)
 
     def has(self, chain: str, group: str) -> bool:
         """Whether a data set was written whole and its files are there."""
