@@ -38,15 +38,17 @@ class Extension:
     """What a larger study adds to a store.
 
     `changes` are lines for people; `people` come in. Everybody who is there loses the `superseded`
-    groups, keeps the `kept` rounds, and gets more draws of the `grown` ones: (draws whose blocks
-    stay, draws wanted). `draws` counts what has to be simulated, per round.
+    groups, keeps the `kept` rounds, and gets more draws of the `grown` ones, as many as named.
+    `stay` counts the draws of these, over all people, whose blocks are full and stay; `draws` what
+    has to be simulated, per round, once all that the smaller study wants is there.
     """
 
     changes: tuple[str, ...]
     people: tuple[str, ...]
     superseded: tuple[str, ...]
     kept: tuple[str, ...]
-    grown: Mapping[str, tuple[int, int]]
+    grown: Mapping[str, int]
+    stay: Mapping[str, int]
     draws: Mapping[str, int]
 
 
@@ -78,8 +80,8 @@ def extend(study: Study, people: tuple[Person, ...]) -> Extension:
 
 
 def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
-    """Compare a store with another manifest; StoreMismatch, with what is no addition, unless that
-    extends it.
+    """Compare a store with the manifest of a larger study; StoreMismatch, with what is no addition,
+    unless this one extends it.
     """
     stored = store.study
     lines, wrong, keys, newcomers = [], [], set[str](), []
@@ -105,31 +107,32 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
     old, new = (Study.from_dict(dict(side["study"])) for side in (stored, given))
     superseded = _superseded(old, keys, bool(newcomers))
     before, after = rounds_of(old), rounds_of(new)
+    people = list(stored["people"])
     grown = {
-        name: (_full_blocks(store, name, before[name][0]), draws)
+        name: draws
         for name, (draws, _) in after.items()
         if name in before and name not in superseded and draws > before[name][0]
     }
-    lost = {n: d for n, (d, _) in after.items() if n in superseded or n not in before}
-    more = {name: draws - stays for name, (stays, draws) in grown.items()}
-    people = len(stored["people"])
+    stay = {name: sum(_full(store, person, name) for person in people) for name in grown}
+    again = {name for name in after if name in superseded or name not in before}
     return Extension(
         changes=tuple(lines),
         people=tuple(newcomers),
         superseded=tuple(sorted(superseded)),
         kept=tuple(name for name in before if name not in superseded and name not in grown),
         grown=grown,
+        stay=stay,
         draws={
-            name: people * {**lost, **more}.get(name, 0) + len(newcomers) * draws
+            name: draws * (len(newcomers) + len(people) * (name in again or name in grown))
+            - stay.get(name, 0)
             for name, (draws, _) in after.items()
         },
     )
 
 
-def _full_blocks(store: Store, round: str, draws: int) -> int:
-    """Draws of a round in full blocks, of the person who has the smallest."""
-    sizes = [store.block_size(person, round) or draws + 1 for person in store.study["people"]]
-    return min((draws // size * size for size in sizes), default=0)
+def _full(store: Store, person: str, round: str) -> int:
+    draws, block = store.draws(person, round)
+    return draws // block * block if block else 0
 
 
 def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:

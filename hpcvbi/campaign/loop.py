@@ -190,7 +190,7 @@ class Loop:
             bits_of(self.study, wish.round),
         )
         # a round that is there keeps its blocks, however many draws the study has by now
-        block = self.store.block_size(name, wish.round) or block_size(
+        block = self.store.draws(name, wish.round)[1] or block_size(
             self.study, subject, len(wish.theta), wish.keep
         )
         theta = self.store.prepare(name, wish.round, wish.theta, brain.space.params, outputs, block)

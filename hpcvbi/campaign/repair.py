@@ -19,6 +19,7 @@ from hpcvbi.cluster import local_executor
 from hpcvbi.config import Study, cohort_of
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
+from hpcvbi.models.load import file_of
 from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
 
 NO_MARK = "no mark"
@@ -53,17 +54,24 @@ def verify(folder: Path) -> Survey:
     return replace(found, damage=(*found.damage, *lost))
 
 
-def repair(folder: Path, progress: Progress, workers: int | None = None) -> Repaired:
+def repair(
+    folder: Path, progress: Progress, workers: int | None = None, trust_model: bool = False
+) -> Repaired:
     """Compute again what is damaged, and nothing else.
+
+    Where the model is a Python file, its text in the store is executed if `trust_model` says so.
 
     Raises
     ------
+    StoreError : there is code to trust first.
     StoreBusy : another driver is at work there.
     DataError, StoreMismatch : the people's data are not there, or not the same any more.
     """
     with Driver(folder, exact=True) as store:
         study, damage = _study_of(store), verify(folder).damage
         people = sorted({d.chain for d in damage if d.group})
+        if people and not trust_model:
+            _refuse_code(store, study)
         derived = {name for name in people if _is_derived(study, store, damage, name)}
         subjects = _subjects(store, study, people, everybody=bool(derived))
         blocks = {(d.chain, d.group, d.block) for d in damage if d.block is not None}
@@ -114,6 +122,15 @@ def _study_of(store: Store) -> Study:
         return Study.from_dict(store.study["study"])
     except (KeyError, TypeError):
         raise StoreError(f"{store.folder} holds no study that hpcvbi wrote") from None
+
+
+def _refuse_code(store: Store, study: Study) -> None:
+    if file := file_of(study.model.name):
+        raise StoreError(
+            f"the model of {store.folder} is Python code, {file}, whose text in the store would be "
+            f"executed with your rights. Read it in {store.folder}/MANIFEST.json (study.texts); if "
+            "you trust it, add --trust-model"
+        )
 
 
 def _is_finished(store: Store, person: str) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.config import Study
-from hpcvbi.core.block import blocks_of
 from hpcvbi.store import Store
 
 JUDGEMENT = "evaluation"
@@ -35,15 +34,12 @@ def lacking(study: Study, store: Store, people: Iterable[str]) -> dict[str, list
     """Return the groups of each person that the store does not have whole, by presence and size, or
     that were built on data of somebody who has withdrawn.
     """
-    blocks, puts = store.done_blocks(), store.done_puts()
-    found = {}
-    for name in people:
-        found[name] = [
-            g for g in data_sets_of(study) if (name, g) not in puts or store.is_stale(name, g)
+    rounds, puts = store.whole_rounds(), store.done_puts()
+    puts = {key for key in puts if not store.is_stale(*key)}
+    return {
+        name: [
+            *(group for group in data_sets_of(study) if (name, group) not in puts),
+            *(r for r, (draws, _) in rounds_of(study).items() if rounds.get((name, r)) != draws),
         ]
-        for round, (draws, _) in rounds_of(study).items():
-            size = store.block_size(name, round)
-            listed = blocks_of(name, round, draws, size or draws)
-            if any(block.key not in blocks for block in listed):
-                found[name].append(round)
-    return found
+        for name in people
+    }

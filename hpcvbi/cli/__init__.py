@@ -130,6 +130,9 @@ def verify(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that simulate; one per core by default.")
     ] = None,
+    trust_model: Annotated[
+        bool, typer.Option("--trust-model", help="Execute the model's Python text in the store.")
+    ] = False,
 ) -> None:
     """Check every byte that the ledger of a store names, also beside a live run.
 
@@ -145,7 +148,7 @@ def verify(
     show_store.survey(console, found)
     if repair and not (found.holds and not found.index_behind):
         with progress_on(console, store, 0) as progress:
-            repaired = campaign.repair(store, progress, workers)
+            repaired = campaign.repair(store, progress, workers, trust_model)
         show_store.repaired(console, repaired)
         found = repaired.after
     elif found.damage:

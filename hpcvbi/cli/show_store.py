@@ -83,8 +83,7 @@ def extension(console: Console, planned: Extension) -> None:
 
 def _fate(planned: Extension, name: str) -> str:
     if name in planned.grown:
-        stays, wanted = planned.grown[name]
-        return f"{stays} draws stay, {wanted} in the end"
+        return f"{planned.stay[name]} draws stay, {planned.grown[name]} each in the end"
     if name in planned.superseded:
         return "superseded"
     return "stays" if name in planned.kept else "comes"

@@ -17,9 +17,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import zarr
-
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store import arrays
 from hpcvbi.store.durable import file_digest
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.verify import group_path
@@ -103,6 +102,8 @@ class Known:
         """Read a file in full; return what is wrong with it, if anything is."""
         try:
             path = path_of(root, file)
+            if path.exists() and (path.is_symlink() or not path.is_file()):
+                return _damage(root, file, "unreadable", "a link, or no regular file")
             size, sha256 = file_digest(path)
         except FileNotFoundError:
             return _damage(root, file, "missing")
@@ -136,12 +137,12 @@ def _is_whole(path: Path, file: Marked) -> bool:
         if path.name == "zarr.json":
             json.loads(path.read_bytes())
             return True
-        array = zarr.open_array(str(path.parent), mode="r", zarr_format=3)
         if file.block is None:
-            _ = array[...]
+            arrays.read_rows(path.parent)
         else:
+            array = arrays.open_array(path.parent)
             rows = (array.shards or array.chunks)[0]
-            _ = array[file.block * rows : (file.block + 1) * rows]
-    except Exception:  # codecs and parsers raise various errors on damaged bytes
+            arrays.read_rows(path.parent, file.block * rows, (file.block + 1) * rows)
+    except (OSError, ValueError, RecursionError, HpcvbiError):
         return False
     return path.stat().st_size > 0

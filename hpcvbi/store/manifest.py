@@ -51,12 +51,14 @@ def write_extension(
 ) -> None:
     """Publish the study that takes over from the present one; FileExistsError as above."""
     chain = read_manifests(folder)
+    lines = differences(chain[-1].study, study)
     body = {
         "sha256": study_sha256,
         "study": study,
         "before": chain[-1].sha256,
         "superseded": sorted(superseded),
-        "changes": list(differences(chain[-1].study, study)),
+        # who came in stands in `people` alone, from where a person can be taken out
+        "changes": [line for line in lines if not line.startswith("people.")],
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     _publish(_path(folder, len(chain)), body)

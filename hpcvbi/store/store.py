@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -175,11 +176,6 @@ class Store:
         """Names of the arrays that every block of a prepared round writes, `status` among them."""
         return arrays.outputs_of(self._group(chain, round))
 
-    def block_size(self, chain: str, round: str) -> int | None:
-        """Draws per block of a prepared round; None where it is not prepared."""
-        prepared = self._marks.rounds.get((chain, round))
-        return None if prepared is None else prepared["block"]
-
     def rounds(self, chain: str) -> list[str]:
         """Names of the prepared rounds of a chain."""
         return sorted(round for name, round in self._marks.rounds if name == chain)
@@ -191,6 +187,20 @@ class Store:
         done = marks.done()
         keys = (key for key in done if key[:2] in rounds)
         return blocks_that_hold(self.root, done, keys, verify)
+
+    def whole_rounds(self, verify: Verify = "size") -> dict[GroupKey, int]:
+        """Number of draws of every round whose blocks are all marked, and whose marks hold."""
+        done = Counter((chain, round) for chain, round, _ in self.done_blocks(verify))
+        return {
+            key: mark["draws"]
+            for key, mark in self._marks.rounds.items()
+            if done[key] == mark["blocks"]
+        }
+
+    def draws(self, chain: str, round: str) -> tuple[int, int]:
+        """Draws of a round that is marked as prepared, and draws per block; zeros if it is not."""
+        mark = self._marks.rounds.get((chain, round))
+        return (mark["draws"], mark["block"]) if mark else (0, 0)
 
     def has(self, chain: str, group: str) -> bool:
         """Whether a data set was written whole and its files are there."""

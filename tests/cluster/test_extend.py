@@ -87,7 +87,7 @@ def test_two_extensions_end_like_a_fresh_run_of_the_larger_study(
     with pytest.raises(StoreMismatch, match=says):
         conduct(study)
     planned = plan(study)
-    assert planned.grown == {"round_000": (16, 40)}
+    assert (planned.grown, planned.stay) == ({"round_000": 40}, {"round_000": 16})
     assert planned.kept == ("grid", "grid_fresh")
     assert set(planned.superseded) == {
         "inference_000", "posterior", "predictive", "posterior_predictive", "evaluation",
@@ -101,7 +101,11 @@ def test_two_extensions_end_like_a_fresh_run_of_the_larger_study(
     write(study, people_folder, LARGER)
     planned = plan(study)
     assert planned.people == ("ben",)
-    assert planned.grown == {"predictive": (16, 36), "grid_fresh": (0, 6)}
+    assert planned.grown == {"predictive": 36, "grid_fresh": 6}
+    assert planned.stay == {"predictive": 16, "grid_fresh": 0}
+    assert planned.draws == {
+        "round_000": 40, "round_001": 40, "predictive": 36 + 20, "grid": 6, "grid_fresh": 6 + 6,
+    }  # fmt: skip
     assert set(planned.superseded) == {"posterior_predictive", "evaluation"}
     loaded = load(study)
     campaign.extend(loaded, cohort_of(loaded))
@@ -160,7 +164,9 @@ def test_the_command_says_first_and_does_it_when_told(
     before = files(tmp_path / "out")
     said = hpcvbi("extend", study)
     assert said.returncode == 0, said.stderr
-    assert "nothing was written" in said.stdout and "0 draws stay, 20 in the end" in said.stdout
+    assert (
+        "nothing was written" in said.stdout and "0 draws stay, 20 each in the end" in said.stdout
+    )
     assert files(tmp_path / "out") == before
     done = hpcvbi("extend", study, "--yes")
     assert done.returncode == 0, done.stderr

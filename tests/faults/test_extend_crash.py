@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from test_store_crash import (
     OUTPUTS,
     PARAMS,
@@ -78,8 +79,8 @@ def resume(folder: Path, out: Path) -> None:
     out.write_text(json.dumps(counts))
 
 
-def sweep(work: Path) -> dict[str, int]:
-    """Visit every point of the extension itself, and every fourth of the run after it."""
+def sweep(work: Path, stride: int) -> dict[str, int]:
+    """Visit every point of the extension itself, and every `stride`-th of the run after it."""
     want_folder, small, folder, out = (work / n for n in ("want", "small", "crash", "counts"))
     assert in_child(run_larger, want_folder) == 0
     assert in_child(run, small) == 0
@@ -91,7 +92,7 @@ def sweep(work: Path) -> dict[str, int]:
         shutil.copytree(small, folder)
         if in_child(crash, extend_and_run, folder, n) == 0:
             return total
-        n += 1 if n < 40 else 4
+        n += 1 if n < 40 else stride
         total["points"] += 1
         if in_child(resume, folder, out):
             total["failed"] += 1
@@ -101,10 +102,11 @@ def sweep(work: Path) -> dict[str, int]:
         total["different"] += tree(folder) != want
 
 
-def test_a_crash_leaves_the_old_study_or_the_larger_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.battery)])
+def test_a_crash_leaves_the_old_study_or_the_larger_one(tmp_path: Path, stride: int) -> None:
     path = os.pathsep.join(p for p in sys.path if p)
     done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)],
+        [sys.executable, __file__, str(tmp_path), str(stride)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
@@ -119,4 +121,4 @@ def test_a_crash_leaves_the_old_study_or_the_larger_one(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(sweep(Path(sys.argv[1]))))
+    print(json.dumps(sweep(Path(sys.argv[1]), int(sys.argv[2]))))

@@ -303,17 +303,47 @@ def test_data_that_are_gone_or_changed_are_said(folder: Path, people_folder: Pat
     assert not campaign.verify(folder).holds
 
 
+def test_code_in_a_store_is_not_executed_without_being_trusted(folder: Path) -> None:
+    executed = folder.parent / "executed"
+    lines = ["import pathlib", f"pathlib.Path({str(executed)!r}).touch()"]
+    study = {**Store.open(folder).study["study"], "model": {"name": "evil.py:model"}}
+    manifest = {"study": {**study, "texts": {"evil.py": lines}}, "people": {"anna": "0" * 64}}
+    evil = folder.parent / "evil"
+    with Driver.create(evil, manifest, "a" * 64) as store:
+        store.put("anna", "connectome", [Variable("G", ("draw",), np.ones(3))])
+    assert campaign.verify(evil).holds
+    (evil / "store.zarr/anna/connectome/G/c.0").unlink()
+    with pytest.raises(StoreError, match=r"Read it in .*MANIFEST\.json .* --trust-model"):
+        campaign.repair(evil, Quiet(), 1)
+    assert not executed.exists()
+
+
+def test_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    path = folder / ROUND / "features/c.1.0"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert named(campaign.verify(folder)) == {("anna", "round_000", 1, "features", "unreadable")}
+
+
 def test_what_comes_back_otherwise_is_not_marked_and_said(folder: Path) -> None:
     """A ledger that names other content than the engine makes stands for another engine."""
-    flip(folder / ROUND / "features/c.1.0")
-    store = Store.open(folder)
-    mark = store._marks.done()["anna", "round_000", 1]
-    size, sha256, _ = mark["digests"]["features"]
-    forged = {**mark, "digests": {**mark["digests"], "features": [size, sha256, "0" * 64]}}
-    body = json.dumps(forged).encode()
+    marks = Store.open(folder)._marks
+    block, posterior = marks.done()["anna", "round_000", 1], marks.puts["ben", "posterior"]
+    size, sha256, _ = block["digests"]["features"]
+    digests = {**block["digests"], "features": [size, sha256, "0" * 64]}
     with max((folder / "ledger").glob("*.log")).open("ab") as file:
-        file.write(b"%08x %s\n" % (zlib.crc32(body), body))
+        for forged in ({**block, "digests": digests}, {**posterior, "id": "0" * 16}):
+            body = json.dumps(forged).encode()
+            file.write(b"%08x %s\n" % (zlib.crc32(body), body))
+    flip(folder / ROUND / "features/c.1.0")
+    flip(folder / "store.zarr/ben/posterior/G/c.0.0")
     repaired = campaign.repair(folder, Quiet(), 1)
     assert [b.key for b in repaired.different] == [("anna", "round_000", 1)]
     assert repaired.simulated == ()
-    assert [d.kind for d in repaired.after.damage] == ["no mark"]
+    assert "ben/posterior: it does not come back as the ledger has it" in str(
+        repaired.failed["ben"]
+    )
+    assert {(d.chain, d.group, d.kind) for d in repaired.after.damage} == {
+        ("anna", "round_000", "no mark"),
+        ("ben", "posterior", "no mark"),
+    }
