@@ -88,8 +88,8 @@ def test_a_million_draws_are_two_thousand_inodes(tmp_path: Path) -> None:
         counted["after"] = inodes(group)
         ledger = sum(p.stat().st_size for p in (tmp_path / "out/ledger").iterdir())
         assert len(list((tmp_path / "out/ledger").iterdir())) == 1
-        assert store.block_size("a", "round_000") == block  # what a resumed study keeps to
-        assert store.block_size("a", "round_001") is None
+        assert store.draws("a", "round_000")[1] == block  # what a resumed study keeps to
+        assert store.draws("a", "round_001") == (0, 0)
     layout = RoundLayout(PARAMS, FEATURES, draws, block)
     files = layout.blocks * (len(FEATURES) + 1)
     assert counted["after"] - counted["before"] == files == 128

