@@ -107,6 +107,8 @@ def kernel_of(job: Job, network: Network, width: int) -> Kernel:
         targets=network.targets,
         own_delays=network.own_delays,
         long_visits=network.window > SPAN,
+        # a test for the end costs registers: only where it is needed
+        ends_within=network.shape == "blocked" and brain.n_steps % SPAN > 0,
         level=job.level,
     )
 

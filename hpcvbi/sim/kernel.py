@@ -87,6 +87,7 @@ class Kernel:
     targets: int
     own_delays: bool
     long_visits: bool
+    ends_within: bool
     level: int
 
     @property

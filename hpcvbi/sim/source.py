@@ -146,7 +146,7 @@ class Writer:
         self.watch.finish(8)
 
     def span(self, leave: str, spaces: int) -> None:
-        """SPAN steps of node i; `leave` where the simulation ends among them."""
+        """SPAN steps of node i; `leave` if the simulation ends among them."""
         totals = self.gather(SPAN, spaces)
         self.noise("", spaces)
         self.load_node(spaces)
@@ -157,7 +157,7 @@ class Writer:
             self.one_step(s, totals[s], own, "n{n}_{s}", spaces)
             own = self.step.channels(spaces)
             self.keep_channels(own, s, SPAN, spaces)
-            if s < SPAN - 1:
+            if s < SPAN - 1 and self.kernel.ends_within:
                 self.add(f"if t + {s + 1} == steps:", spaces)
                 self.store_node(spaces + 4)
                 self.add(leave, spaces + 4)
