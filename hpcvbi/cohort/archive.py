@@ -52,14 +52,18 @@ def open_archive(file: BinaryIO, path: Path) -> Iterator[dict[str, "Member"]]:
         members: dict[str, Member] = {}
         for info in archive.infolist():
             name = info.filename
-            if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+            if (
+                not name
+                or name.startswith(("/", "\\"))
+                or ".." in name.replace("\\", "/").split("/")
+            ):
                 raise DataError(
-                    f"{path} holds {name[:60]!r}, a name that leads out of the archive: it is "
-                    f"forged; nothing was read"
+                    f"{path} holds {name[:60]!r}, which names no file in an archive and may lead "
+                    f"out of it: it is forged; nothing was read"
                 )
             if name in members:
                 raise DataError(f"{path} holds {name[:60]!r} twice: pack it anew")
-            if not info.is_dir():
+            if not name.endswith("/"):
                 members[name] = Member(archive, info, path)
         yield members
 
