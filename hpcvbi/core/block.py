@@ -46,7 +46,7 @@ class BlockReport:
     bytes.
 
     `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the
-    content].
+    content]. `failed` draws have no result, because of `cause`, and are stored as NaN.
     """
 
     block: Block
@@ -54,6 +54,8 @@ class BlockReport:
     seconds: float
     host: str
     digests: dict[str, list[int | str]] = field(default_factory=dict)
+    failed: int = 0
+    cause: str = ""
 
 
 def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
+from hpcvbi.store.durable import storage_faults
 from hpcvbi.store.layout import Output, Variable, check_person
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
@@ -16,5 +17,6 @@ __all__ = [
     "check_person",
     "check_place",
     "progress",
+    "storage_faults",
     "write_dataset",
 ]

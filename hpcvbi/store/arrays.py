@@ -12,7 +12,7 @@ import zarr
 
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import StoreError
-from hpcvbi.store.durable import file_digest, sync
+from hpcvbi.store.durable import Unanswered, file_digest, sync
 from hpcvbi.store.layout import content_digest, shard_path
 
 _CACHE_SIZE = 256
@@ -50,6 +50,8 @@ def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
         found = os.stat(folder / "zarr.json")
     except FileNotFoundError:
         raise StoreError(f"{folder} is not in the store: has it been prepared?") from None
+    except OSError as error:
+        raise Unanswered(f"cannot read {folder}: {error.strerror}") from error
     stamp, key = (found.st_ino, found.st_mtime_ns, found.st_size), (str(folder), mode)
     with _guard:
         cached = _opened.get(key)
@@ -88,6 +90,8 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
     values = np.ascontiguousarray(values, dtype=array.dtype)
     path = shard_path(group, name, block.index, array.ndim)
     try:
+        array[block.start : block.stop] = values
+    except FileNotFoundError:  # a driver that does not know of this one has swept it half written
         array[block.start : block.stop] = values
     except OSError:
         raise

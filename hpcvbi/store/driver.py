@@ -21,7 +21,14 @@ import numpy as np
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import StoreError
 from hpcvbi.core.space import Param
-from hpcvbi.store.durable import sha256, storage_faults, sweep, sync_directories, write_file
+from hpcvbi.store.durable import (
+    check_room,
+    sha256,
+    storage_faults,
+    sweep,
+    sync_directories,
+    write_file,
+)
 from hpcvbi.store.encode import Files, consolidate, encode_put, encode_round
 from hpcvbi.store.layout import (
     Output,
@@ -154,6 +161,8 @@ class Driver(Store):
                     "start": b.start,
                     "stop": b.stop,
                     "diverged": report.diverged,
+                    "failed": report.failed,
+                    **({"cause": report.cause} if report.cause else {}),
                     "seconds": report.seconds,
                     "host": report.host,
                     "digests": report.digests,
@@ -188,6 +197,17 @@ class Driver(Store):
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
 
+    def forget(self, blocks: Iterable[BlockKey], groups: Iterable[GroupKey]) -> None:
+        """Void the marks of blocks, and of groups with all they hold: they are computed anew."""
+        self._void(blocks)
+        records = [{"kind": "void", "chain": c, "group": g} for c, g in groups]
+        if records:
+            self._append(*records)
+
+    def check_room(self, size: int, files: int) -> None:
+        """Raise StoreError where `size` bytes in so many `files` do not fit."""
+        check_room(self.folder, size, files)
+
     def audit(self, verify: Verify = "full") -> list[BlockKey]:
         """Verify every marked block; void and return those that do not hold."""
         done = self._marks.done()
@@ -196,10 +216,13 @@ class Driver(Store):
         return lost
 
     def finish(self) -> None:
-        """Publish the final index of all groups: xarray then opens everything with one read."""
+        """Remove what killed workers left half written, and publish the final index of all groups:
+        xarray then opens everything with one read.
+        """
         lock, _ = self._the_lock()
         lock.check()
         with storage_faults(self.folder):
+            sweep(self.root)
             self._index()
 
     def _the_lock(self) -> tuple[DriverLock, Ledger]:
@@ -232,6 +255,7 @@ class Driver(Store):
     ) -> None:
         """Void the group's old mark, write its files, mark them."""
         (chain, group), folder = key, self._group(*key)
+        self._the_lock()[0].check()  # a driver that was paused must not remove another's work
         if not keep_shards:
             if key in self._marks.rounds or key in self._marks.puts:
                 self._append({"kind": "void", "chain": chain, "group": group})

@@ -57,6 +57,7 @@ class Marks:
                 record["id"],
                 dict(record["digests"]),
                 [int(record[k]) for k in ("start", "stop", "diverged")],
+                int(record.get("failed", 0)),
             )
             self.blocks[(*group, int(record["index"]))] = record
         elif "index" in record:

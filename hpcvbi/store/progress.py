@@ -1,5 +1,6 @@
 """How far a study is, from ledger and manifest alone: for a reader beside a live driver."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from hpcvbi.store.marks import Marks
 class RoundProgress:
     """One round of one chain.
 
+    `diverged` and `failed` are draws; `causes` says why blocks failed, and how many for each cause.
     `seconds` are summed over blocks; `last` is when the last one was marked (ISO 8601, UTC).
     """
 
@@ -26,6 +28,8 @@ class RoundProgress:
     draws_done: int
     draws: int
     diverged: int
+    failed: int
+    causes: Mapping[str, int]
     seconds: float
     last: str | None
 
@@ -82,6 +86,8 @@ def _round(prepared: Record, done: list[Record]) -> RoundProgress:
         draws_done=sum(r["stop"] - r["start"] for r in done),
         draws=prepared["draws"],
         diverged=sum(r["diverged"] for r in done),
+        failed=sum(r.get("failed", 0) for r in done),
+        causes=Counter(str(r["cause"]) for r in done if r.get("failed") and r.get("cause")),
         seconds=sum(float(r["seconds"]) for r in done),
         last=max((r["at"] for r in done), default=None),
     )

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpcvbi.core.block import Block, blocks_of
+from hpcvbi.core.block import Block, Status, blocks_of
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store import arrays
 from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
@@ -78,6 +78,17 @@ class Store:
             sync_directories((group / name / "c" for name in wanted), self.root)
         return digests
 
+    def fail_block(self, block: Block) -> dict[str, list[int | str]]:
+        """Write a block that has no results, status FAILED and else NaN (integers 0), durably."""
+        group = self._group(block.chain, block.round)
+        values = {}
+        for name in arrays.outputs_of(group):
+            array = arrays.open_array(group / name)
+            shape = (block.size, *array.shape[1:])
+            values[name] = np.full(shape, array.fill_value, dtype=array.dtype)
+        values["status"][:] = Status.FAILED
+        return self.write_block(block, values)
+
     # ---- readers
 
     def read(
@@ -136,6 +147,21 @@ class Store:
     def rounds(self, chain: str) -> list[str]:
         """Names of the prepared rounds of a chain."""
         return sorted(round for name, round in self._marks.rounds if name == chain)
+
+    def lost_draws(self, chain: str, round: str) -> int:
+        """How many draws of a round's marked blocks diverged or failed."""
+        done = self._marks.done().items()
+        mine = (record for key, record in done if key[:2] == (chain, round))
+        return sum(record["diverged"] + record.get("failed", 0) for record in mine)
+
+    def failed_blocks(self) -> list[BlockKey]:
+        """Marked blocks that hold failed draws: (chain, round, index)."""
+        return sorted(k for k, record in self._marks.done().items() if record.get("failed"))
+
+    def groups(self, chain: str) -> list[str]:
+        """Names of all that is marked of a chain: prepared rounds and data sets written whole."""
+        marks = self._marks
+        return sorted(group for name, group in [*marks.rounds, *marks.puts] if name == chain)
 
     def done_blocks(self, verify: Verify = "size") -> set[BlockKey]:
         """Blocks whose marks hold, and their rounds' marks too: (chain, round, index)."""
