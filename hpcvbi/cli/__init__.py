@@ -2,6 +2,7 @@
 `hpcvbi doctor`. No logic lives here.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.core.errors import HpcvbiError, Stopped
+
+RESUMABLE = 75
+"""Exit code of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"."""
 
 app = typer.Typer(
     name="hpcvbi",
@@ -60,22 +64,51 @@ def plan(study: StudyFile) -> None:
 
 
 @app.command()
-def run(study: StudyFile) -> None:
-    """Run the study to its end, or resume it: only what is missing is computed."""
+def run(
+    study: StudyFile,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Try failed draws again, and learn anew from what rests on them.",
+        ),
+    ] = False,
+) -> None:
+    """Run the study to its end, or resume it: only what is missing is computed.
+
+    A block that fails limits.attempts times (an error, no memory, no end
+    within limits.seconds) is stored as failed draws. They are counted, left
+    out, and kept when the study is resumed.
+
+    Exit codes:
+    0 - done
+    1 - done, but somebody could not be inferred
+    2 - an error, named in one message: a full disk, another study, ...
+    75 - stopped by SIGTERM, SIGINT or SIGHUP, within half a minute; what is
+    finished is marked, the same command resumes
+    130 - interrupted twice; 137 and the like - killed: the same holds
+    """
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
     from hpcvbi.config import cohort_of, load
     from hpcvbi.report import build
+    from hpcvbi.store import progress as progress_of
+    from hpcvbi.store import storage_faults
 
     console = Console()
     loaded = load(study)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
     with progress_on(console, Path(loaded.output), draws) as progress:
-        outcome = campaign.conduct(loaded, cohort_of(loaded), progress)
-    report = build(Path(loaded.output))
+        try:
+            outcome = campaign.conduct(loaded, cohort_of(loaded), progress, retry_failed)
+        except Stopped as stopped:
+            raise Stopped(f"{stopped}. To resume: hpcvbi run {study}") from None
+    with storage_faults(Path(loaded.output)):
+        report = build(Path(loaded.output))
     show.results(console, Path(loaded.output))
     console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
+    show.failed_draws(console, progress_of(Path(loaded.output)), study)
     if outcome.failed:
         show.failures(console, outcome)
         raise typer.Exit(1)
@@ -97,10 +130,12 @@ def report(study: StudyFile) -> None:
     from hpcvbi.cli import show
     from hpcvbi.config import load
     from hpcvbi.report import build
+    from hpcvbi.store import storage_faults
 
     console = Console()
     folder = Path(load(study).output)
-    written = build(folder)
+    with storage_faults(folder):
+        written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
 
@@ -121,6 +156,11 @@ def main() -> None:
     """Run the command line; an error that is known becomes one message and exit code 2."""
     try:
         app()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(RESUMABLE)  # Python would wait for a learning step that is at work
     except HpcvbiError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -2,9 +2,9 @@
 file.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +21,7 @@ from rich.progress import (
 
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store import storage_faults
 
 Key = tuple[str, str]
 
@@ -33,6 +34,7 @@ class Tally:
         self._left: dict[Key, int] = {}
         self._draws: dict[Key, int] = {}
         self._diverged: dict[Key, int] = {}
+        self._failed: dict[Key, int] = {}
         self._begin: dict[Key, float] = {}
 
     def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
@@ -40,7 +42,7 @@ class Tally:
         key = chain, round
         self._left[key], self._begin[key] = missing, time.monotonic()
         self._draws[key] = sum(block.size for block in blocks)
-        self._diverged[key] = 0
+        self._diverged[key] = self._failed[key] = 0
         if not missing:
             self.line(f"{chain}  {round}  {self._draws[key]} draws  already in the store")
 
@@ -49,11 +51,18 @@ class Tally:
         key = report.block.chain, report.block.round
         self._left[key] -= 1
         self._diverged[key] += report.diverged
+        self._failed[key] += report.failed
+        if report.failed:
+            self.line(
+                f"{key[0]}  {key[1]}  block {report.block.index}: {report.failed} draws failed "
+                f"({report.cause})"
+            )
         if not self._left[key]:
             seconds = time.monotonic() - self._begin[key]
             share = 100.0 * self._diverged[key] / self._draws[key]
+            failed = f"{self._failed[key]} failed  " if self._failed[key] else ""
             self.line(
-                f"{key[0]}  {key[1]}  {self._draws[key]} draws  {share:.1f} % diverged  "
+                f"{key[0]}  {key[1]}  {self._draws[key]} draws  {share:.1f} % diverged  {failed}"
                 f"{seconds:.0f} s"
             )
 
@@ -69,10 +78,15 @@ class Tally:
         """Write that a person cannot be inferred."""
         self.line(f"{chain}  failed: {error}")
 
+    def stopping(self, signal: str, seconds: float) -> None:
+        """Write that the run was asked to stop."""
+        self.line(f"{signal}: no more blocks are begun; those at work have {seconds:.0f} s to end")
+
     def line(self, text: str) -> None:
         """Write one line to the log, and to the console where it shows no bars."""
-        self._log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
-        self._log.flush()
+        with contextlib.suppress(OSError):  # of a full disk the store tells, in more words
+            self._log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
+            self._log.flush()
         if self._console:
             self._console.print(text, highlight=False, soft_wrap=True)
 
@@ -109,13 +123,15 @@ class Bars(Tally):
         self._bars.update(self._tasks[chain], round=label)
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
     """Follow a run of `draws` per person into its log file and on the console: there with bars on
     a terminal, with lines elsewhere.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "run.log").open("a") as log:
+    with storage_faults(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = (folder / "run.log").open("a")
+    with _closing(log):
         if not console.is_terminal:
             yield Tally(log, console)
             return
@@ -130,3 +146,12 @@ def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
         )
         with Progress(*columns, console=console) as bars:
             yield Bars(log, bars, draws)
+
+
+@contextlib.contextmanager
+def _closing(log: TextIO) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            log.close()

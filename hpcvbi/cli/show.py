@@ -32,7 +32,8 @@ def plan(console: Console, study: Study, planned: Plan) -> None:
 
 def status(console: Console, progress: Progress) -> None:
     """Show how far a study is."""
-    rows = Table("person", "round", "blocks", "draws", "diverged", "CPU s", "last", box=None)
+    titles = "person", "round", "blocks", "draws", "diverged", "failed", "CPU s", "last"
+    rows = Table(*titles, box=None)
     for r in progress.rounds:
         rows.add_row(
             r.chain,
@@ -40,6 +41,7 @@ def status(console: Console, progress: Progress) -> None:
             f"{r.blocks_done}/{r.blocks}",
             f"{r.draws_done}/{r.draws}",
             str(r.diverged),
+            str(r.failed),
             f"{r.seconds:.0f}",
             r.last or "",
         )
@@ -48,6 +50,18 @@ def status(console: Console, progress: Progress) -> None:
     console.print(f"judged: {', '.join(judged) or 'nobody yet'}", soft_wrap=True)
     driver = progress.driver
     console.print(f"driver: {driver}" if driver else "no driver is running", soft_wrap=True)
+
+
+def failed_draws(console: Console, progress: Progress, study: Path) -> None:
+    """Show which rounds hold failed draws, why, and how to try them again."""
+    held = [r for r in progress.rounds if r.failed]
+    for r in held:
+        causes = "; ".join(f"{n} blocks: {cause}" for cause, n in sorted(r.causes.items()))
+        words = f"FAILED {r.chain}: {r.failed} of {r.draws} draws of {r.round} ({causes})"
+        console.print(words, style="bold red", markup=False, soft_wrap=True)
+    if held:
+        words = f"failed draws are left out; hpcvbi run --retry-failed {study} tries them again"
+        console.print(words, markup=False, soft_wrap=True)
 
 
 def failures(console: Console, outcome: Outcome) -> None:

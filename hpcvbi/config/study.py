@@ -15,6 +15,7 @@ from hpcvbi.config.sections import (
     BoldSection,
     FeaturesSection,
     Inference,
+    Limits,
     Local,
     MeasurementNoise,
     NeurolibHcp,
@@ -44,6 +45,7 @@ class Study(Document):
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
     """What is stored of every draw besides features; `fc_model` is without measurement noise."""
     cluster: Local = Local()
+    limits: Limits = Limits()
 
     @classmethod
     def parsed(cls, data: Mapping[str, Any], source: Source) -> Self:
@@ -65,7 +67,7 @@ class Study(Document):
         """Return all that alters results or their layout, defaults filled in, as JSON values; with
         the lines of the files that the study names.
         """
-        values = self.model_dump(mode="json", exclude={"name", "output", "cluster"})
+        values = self.model_dump(mode="json", exclude={"name", "output", "cluster", "limits"})
         texts = {name: text.split("\n") for name, text in self.texts.items()}
         return {**values, "texts": texts} if texts else values
 
