@@ -2,6 +2,9 @@
 
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    limits     when it gives up: a block after some attempts, a person with too many lost draws
+    again      failed draws are tried again, with all that rests on them
+    stop       signals that ask a run to stop
     trial      a single simulation, without inference
     record     what is written about a person, as named data with units
 

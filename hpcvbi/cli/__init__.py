@@ -86,7 +86,7 @@ def run(
     2 - an error, named in one message: a full disk, another study, ...
     75 - stopped by SIGTERM, SIGINT or SIGHUP, within half a minute; what is
     finished is marked, the same command resumes
-    130 - interrupted twice; 137 and the like - killed: the same holds
+    130 - interrupted before it began, or twice; 137 - killed: the same holds
     """
     from hpcvbi import campaign
     from hpcvbi.cli import show
