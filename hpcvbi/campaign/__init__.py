@@ -4,6 +4,9 @@
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     extension  a study gets more people, rounds or draws
     repair     a store is checked in full, and exactly what is damaged is computed again
+    limits     when it gives up: a block after some attempts, a person with too many lost draws
+    again      failed draws are tried again, with all that rests on them
+    stop       signals that ask a run to stop
     trial      a single simulation, without inference
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,17 +13,21 @@ import numpy as np
 
 from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
-from hpcvbi.campaign.plan import bits_of, block_size
+from hpcvbi.campaign.limits import Attempts, too_many_lost
+from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw
+from hpcvbi.campaign.stop import Stop
 from hpcvbi.campaign.whole import lacking
 from hpcvbi.cluster import Executor, Failure, Learned
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
-from hpcvbi.core.errors import ClusterError, HpcvbiError, StoreMismatch, TooFewSurvivors
+from hpcvbi.core.errors import HpcvbiError, Stopped, StoreMismatch, TooFewSurvivors
 from hpcvbi.store import Driver
 
-ATTEMPTS = 3
-"""How often a block may fail before the study stops."""
+TICK_S = 0.5
+"""How often the loop looks whether it is asked to stop [s]."""
+GRACE_S = 10.0
+"""How long a run that is asked to stop waits for blocks at work, and for workers to end [s]."""
 
 
 class Progress(Protocol):
@@ -48,6 +53,10 @@ class Progress(Protocol):
         """A person cannot be inferred; the others go on."""
         ...
 
+    def stopping(self, signal: str, seconds: float) -> None:
+        """The run was asked to stop; it waits for blocks at work, at most `seconds`."""
+        ...
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -63,10 +72,11 @@ def run(
     store: Driver,
     start_executor: Callable[[], Executor],
     progress: Progress,
+    stop: Stop,
 ) -> Outcome:
-    """Run the study to its end."""
+    """Run the study to its end; Stopped if `stop` says so."""
     subjects = subjects_of(study, people)
-    loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress)
+    loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress, stop)
     left = lacking(study, store, [s.name for s in subjects])
     for name in left:
         if not left[name]:
@@ -93,12 +103,13 @@ class Loop:
         store: Driver,
         start_executor: Callable[[], Executor],
         progress: Progress,
+        stop: Stop,
         wanted: Callable[[Block], bool] = lambda block: True,
     ) -> None:
         self.study, self.subjects, self.store, self.progress = study, subjects, store, progress
         for subject in subjects.values():
             store.describe(subject.name, record.permissions(subject.person))
-        self.computed = 0
+        self.stop, self.computed = stop, 0
         self.failed: dict[str, HpcvbiError] = {}
         self.different: list[Block] = []
         self._wanted = wanted
@@ -108,7 +119,9 @@ class Loop:
         self._order = itertools.count()
         self._left: dict[tuple[str, str], set[int]] = {}
         self._waiting: dict[str, Simulate | Learn] = {}
-        self._attempts: dict[tuple[str, str, int], int] = {}
+        self._lost: dict[tuple[str, str], int] = {}
+        self._draws: dict[tuple[str, str], int] = {}
+        self._attempts = Attempts(study.limits.attempts)
 
     @property
     def executor(self) -> Executor:
@@ -120,23 +133,20 @@ class Loop:
     def close(self) -> None:
         """Stop the workers, if any were started."""
         if self._executor is not None:
-            self._executor.close()
+            self._executor.close(GRACE_S if self.stop.signal else None)
 
     def run(self, chains: dict[str, Chain]) -> None:
         """Drive every chain to its end."""
         for name, chain in chains.items():
             self._advance(name, chain, None)
         while self._waiting:
+            if self.stop.signal:
+                self._wind_down()
             while self._queue and self.executor.free:
                 priority, _, block = heapq.heappop(self._queue)
                 self.executor.submit(block, -priority)
-            outcomes = self.executor.wait()
-            reports = [outcome for outcome in outcomes if isinstance(outcome, BlockReport)]
-            same = [report for report in reports if self.store.as_before(report)]
-            self.different += [report.block for report in reports if report not in same]
-            self.store.mark(*same)
-            for report in reports:
-                self._count(report)
+            outcomes = self.executor.wait(TICK_S)
+            self._mark([outcome for outcome in outcomes if isinstance(outcome, BlockReport)])
             for outcome in outcomes:
                 if isinstance(outcome, Failure):
                     self._retry(outcome)
@@ -146,6 +156,17 @@ class Loop:
                 if isinstance(wish, Simulate) and not self._left[name, wish.round]:
                     del self._waiting[name]
                     self._advance(name, chains[name], self._read(name, wish))
+
+    def _wind_down(self) -> None:
+        """Take no block any more, mark what is finished, stop."""
+        self.progress.stopping(self.stop.signal, GRACE_S)
+        end = time.monotonic() + GRACE_S
+        if self._executor is not None:
+            self._executor.take_back()
+            while self._executor.busy and time.monotonic() < end:
+                outcomes = self._executor.wait(TICK_S)
+                self._mark([o for o in outcomes if isinstance(o, BlockReport)])
+        raise Stopped(f"stopped by {self.stop.signal}; {self.computed} blocks are computed, marked")
 
     def _advance(self, name: str, chain: Chain, answer: Any) -> None:
         """Let a chain go on until it has to wait."""
@@ -196,37 +217,71 @@ class Loop:
         theta = self.store.prepare(name, wish.round, wish.theta, brain.space.params, outputs, block)
         blocks = blocks_of(name, wish.round, len(theta), block)
         missing = [block for block in self.store.missing(blocks) if self._wanted(block)]
+        size = sum(b.size for b in missing) * bytes_per_draw(self.study, subject, set(wish.keep))
+        self.store.check_room(size, len(missing) * (1 + len(outputs)))
         self._left[name, wish.round] = {block.index for block in missing}
+        self._draws[name, wish.round] = len(theta)
+        self._lost[name, wish.round] = self.store.lost_draws(name, wish.round)
         self.progress.planned(name, wish.round, blocks, len(missing))
+        self._check_lost(name, wish.round)
         for block in missing:
             heapq.heappush(self._queue, (int(wish.background), next(self._order), block))
 
-    def _count(self, report: BlockReport) -> None:
-        block = report.block
-        self.computed += 1
-        self._left[block.chain, block.round].discard(block.index)
-        self.progress.computed(report)
+    def _mark(self, reports: list[BlockReport]) -> None:
+        """Mark blocks that lie in the store, and count them."""
+        same = [report for report in reports if self.store.as_before(report)]
+        self.different += [report.block for report in reports if report not in same]
+        self.store.mark(*same)
+        for report in reports:
+            block = report.block
+            self.computed += 1
+            self._left[block.chain, block.round].discard(block.index)
+            self._lost[block.chain, block.round] += report.diverged + report.failed
+            self.progress.computed(report)
+            try:
+                self._check_lost(block.chain, block.round, report.cause)
+            except TooFewSurvivors as error:
+                self._set_aside(block.chain, error)
+
+    def _check_lost(self, name: str, round: str, cause: str = "") -> None:
+        """Raise TooFewSurvivors where more draws of a round are lost than may be."""
+        allowed = self.study.limits.lost
+        if self._lost[name, round] <= allowed * self._draws[name, round]:
+            return
+        found = self.store.read(name, round, ["theta", "status"])
+        names = self.subjects[name].brain.space.names
+        words = too_many_lost(names, found["theta"], found["status"], allowed, cause)
+        raise TooFewSurvivors(f"{round}: {words}")
 
     def _retry(self, failure: Failure) -> None:
-        key = failure.block.key
-        self._attempts[key] = self._attempts.get(key, 0) + 1
-        if self._attempts[key] >= ATTEMPTS:
-            raise ClusterError(
-                f"block {key} failed {ATTEMPTS} times, last with: {failure.error!r}. "
-                "What is finished is kept: run the study again once the cause is mended"
-            ) from failure.error
-        heapq.heappush(self._queue, (0, next(self._order), failure.block))
+        """Queue a block again, or record that it has failed."""
+        if isinstance(failure.error, HpcvbiError):  # of the store or the study, for every block
+            raise failure.error
+        block = failure.block
+        if self.stop.signal or block.chain in self.failed:
+            return
+        if not self._attempts.exhausted(failure):
+            heapq.heappush(self._queue, (0, next(self._order), block))
+            return
+        digests = self.store.fail_block(block)
+        cause, host = failure.cause, socket.gethostname()
+        self._mark([BlockReport(block, 0, 0.0, host, digests, block.size, cause=cause)])
 
     def _set_aside(self, name: str, error: HpcvbiError) -> None:
         """Go on without a person whose draws do not suffice."""
+        if name in self.failed:
+            return
         self.failed[name] = error
+        self._waiting.pop(name, None)
         self._queue = [entry for entry in self._queue if entry[2].chain != name]
         heapq.heapify(self._queue)
         self.store.append("failed", chain=name, error=str(error))
         self.progress.failed(name, error)
 
     def _hand_over(self, learned: Learned, chains: dict[str, Chain]) -> None:
-        wish = self._waiting.pop(learned.label)
+        wish = self._waiting.pop(learned.label, None)
+        if learned.label in self.failed:
+            return
         if isinstance(learned.error, TooFewSurvivors):
             self._set_aside(learned.label, learned.error)
             return

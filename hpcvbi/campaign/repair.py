@@ -14,6 +14,7 @@ from typing import Any
 
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
 from hpcvbi.campaign.loop import Loop, Progress
+from hpcvbi.campaign.stop import listening
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
 from hpcvbi.cluster import local_executor
 from hpcvbi.config import Study, cohort_of
@@ -66,8 +67,9 @@ def repair(
     StoreError : there is code to trust first.
     StoreBusy : another driver is at work there.
     DataError, StoreMismatch : the people's data are not there, or not the same any more.
+    Stopped : SIGTERM, SIGINT or SIGHUP; what is mended is marked.
     """
-    with Driver(folder, exact=True) as store:
+    with Driver(folder, exact=True) as store, listening() as stop:
         study, damage = _study_of(store), verify(folder).damage
         people = sorted({d.chain for d in damage if d.group})
         if people and not trust_model:
@@ -89,6 +91,7 @@ def repair(
             store,
             partial(local_executor, str(folder.resolve()), workers),
             progress,
+            stop,
             lambda block: block.key in blocks or block.chain in whole,
         )
         try:

@@ -1,19 +1,19 @@
 """The command line: `hpcvbi plan | run | status | extend | report STUDY`, `hpcvbi verify | export |
-withdraw STORE`,
-`hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
+withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.core.errors import HpcvbiError, Stopped
 
-if TYPE_CHECKING:
-    from hpcvbi.config import Study
+RESUMABLE = 75
+"""Exit code of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"."""
 
 app = typer.Typer(
     name="hpcvbi",
@@ -64,11 +64,31 @@ def plan(study: StudyFile) -> None:
 
 
 @app.command()
-def run(study: StudyFile) -> None:
-    """Run the study to its end, or resume it: only what is missing is computed."""
-    from hpcvbi.config import load
+def run(
+    study: StudyFile,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Try failed draws again, and learn anew from what rests on them.",
+        ),
+    ] = False,
+) -> None:
+    """Run the study to its end, or resume it: only what is missing is computed.
 
-    _run(load(study))
+    A block that fails limits.attempts times (an error, no memory, no end
+    within limits.seconds) is stored as failed draws. They are counted, left
+    out, and kept when the study is resumed.
+
+    Exit codes:
+    0 - done
+    1 - done, but somebody could not be inferred
+    2 - an error, named in one message: a full disk, another study, ...
+    75 - stopped by SIGTERM, SIGINT or SIGHUP, within half a minute; what is
+    finished is marked, the same command resumes
+    130 - interrupted before it began, or twice; 137 - killed: the same holds
+    """
+    _run(study, retry_failed)
 
 
 @app.command()
@@ -92,7 +112,7 @@ def extend(
         console.print("nothing was written; to do it: the same command with --yes")
         return
     campaign.extend(loaded, people)
-    _run(loaded)
+    _run(study)
 
 
 @app.command()
@@ -111,10 +131,12 @@ def report(study: StudyFile) -> None:
     from hpcvbi.cli import show
     from hpcvbi.config import load
     from hpcvbi.report import build
+    from hpcvbi.store import storage_faults
 
     console = Console()
     folder = Path(load(study).output)
-    written = build(folder)
+    with storage_faults(folder):
+        written = build(folder)
     show.results(console, folder)
     console.print(f"report: {written}", soft_wrap=True)
 
@@ -212,20 +234,29 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _run(loaded: "Study") -> None:
+def _run(study: Path, retry_failed: bool = False) -> None:
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
+    from hpcvbi.config import load
     from hpcvbi.report import build
+    from hpcvbi.store import progress as progress_of
+    from hpcvbi.store import storage_faults
 
     console = Console()
-    people = campaign.people_of(loaded)
+    loaded = load(study)
+    folder, people = Path(loaded.output), campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
-    with progress_on(console, Path(loaded.output), draws) as progress:
-        outcome = campaign.conduct(loaded, people, progress)
-    report = build(Path(loaded.output))
-    show.results(console, Path(loaded.output))
+    with progress_on(console, folder, draws) as progress:
+        try:
+            outcome = campaign.conduct(loaded, people, progress, retry_failed)
+        except Stopped as stopped:
+            raise Stopped(f"{stopped}. To resume: hpcvbi run {study}") from None
+    with storage_faults(folder):
+        report = build(folder)
+    show.results(console, folder)
     console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
+    show.failed_draws(console, progress_of(folder), study)
     if outcome.failed:
         show.failures(console, outcome)
         raise typer.Exit(1)
@@ -235,6 +266,11 @@ def main() -> None:
     """Run the command line; an error that is known becomes one message and exit code 2."""
     try:
         app()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(RESUMABLE)  # Python would wait for a learning step that is at work
     except HpcvbiError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -2,9 +2,9 @@
 file.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +21,7 @@ from rich.progress import (
 
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import make_directory, private
 
 Key = tuple[str, str]
@@ -51,13 +52,18 @@ class Tally:
         self._left[key] -= 1
         self._lost[key]["diverged"] += report.diverged
         self._lost[key]["failed"] += report.failed
+        if report.failed:
+            self.line(
+                f"{key[0]}  {key[1]}  block {report.block.index}: {report.failed} draws failed "
+                f"({report.cause})"
+            )
         if not self._left[key]:
             seconds = time.monotonic() - self._begin[key]
-            shares = {what: 100.0 * n / self._draws[key] for what, n in self._lost[key].items()}
-            failed = f"{shares['failed']:.1f} % failed  " if shares["failed"] else ""
+            share = 100.0 * self._lost[key]["diverged"] / self._draws[key]
+            failed = f"{self._lost[key]['failed']} failed  " if self._lost[key]["failed"] else ""
             self.line(
-                f"{key[0]}  {key[1]}  {self._draws[key]} draws  "
-                f"{shares['diverged']:.1f} % diverged  {failed}{seconds:.0f} s"
+                f"{key[0]}  {key[1]}  {self._draws[key]} draws  {share:.1f} % diverged  {failed}"
+                f"{seconds:.0f} s"
             )
 
     def learned(self, chain: str, label: str, seconds: float) -> None:
@@ -72,10 +78,15 @@ class Tally:
         """Write that a person cannot be inferred."""
         self.line(f"{chain}  failed: {error}")
 
+    def stopping(self, signal: str, seconds: float) -> None:
+        """Write that the run was asked to stop."""
+        self.line(f"{signal}: no more blocks are begun; those at work have {seconds:.0f} s to end")
+
     def line(self, text: str) -> None:
         """Write one line to the log, and to the console where it shows no bars."""
-        self._log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
-        self._log.flush()
+        with contextlib.suppress(OSError):  # of a full disk the store tells, in more words
+            self._log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
+            self._log.flush()
         if self._console:
             self._console.print(text, highlight=False, soft_wrap=True)
 
@@ -112,13 +123,15 @@ class Bars(Tally):
         self._bars.update(self._tasks[chain], round=label)
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
     """Follow a run of `draws` per person into its log file and on the console: there with bars on
     a terminal, with lines elsewhere.
     """
-    make_directory(folder)
-    with open(folder / "run.log", "a", opener=private) as log:
+    with storage_faults(folder):
+        make_directory(folder)
+        log = open(folder / "run.log", "a", opener=private)  # noqa: SIM115 (closed by _closing)
+    with _closing(log):
         if not console.is_terminal:
             yield Tally(log, console)
             return
@@ -133,3 +146,12 @@ def progress_on(console: Console, folder: Path, draws: int) -> Iterator[Tally]:
         )
         with Progress(*columns, console=console) as bars:
             yield Bars(log, bars, draws)
+
+
+@contextlib.contextmanager
+def _closing(log: TextIO) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            log.close()

@@ -79,6 +79,18 @@ def _withdrawn(stone: Tombstone) -> str:
     return f"withdrawn: {stone.person}, {stone.finished}"
 
 
+def failed_draws(console: Console, progress: Progress, study: Path) -> None:
+    """Show which rounds hold failed draws, why, and how to try them again."""
+    held = [r for r in progress.rounds if r.failed]
+    for r in held:
+        causes = "; ".join(f"{n} blocks: {cause}" for cause, n in sorted(r.causes.items()))
+        words = f"FAILED {r.chain}: {r.failed} of {r.draws} draws of {r.round} ({causes})"
+        console.print(words, style="bold red", markup=False, soft_wrap=True)
+    if held:
+        words = f"failed draws are left out; hpcvbi run --retry-failed {study} tries them again"
+        console.print(words, markup=False, soft_wrap=True)
+
+
 def failures(console: Console, outcome: Outcome) -> None:
     """Show who could not be inferred, and why."""
     for person, error in outcome.failed.items():

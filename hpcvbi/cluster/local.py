@@ -2,10 +2,12 @@
 
 import logging
 import os
+import signal
 import warnings
+from contextlib import ExitStack
 
 import dask.config
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
 
 from hpcvbi.cluster.executor import Executor
 from hpcvbi.core.errors import ClusterError
@@ -18,8 +20,10 @@ ONE_THREAD = {
 
 SETTINGS = {
     "distributed.nanny.pre-spawn-environ": ONE_THREAD,
-    "distributed.scheduler.allowed-failures": 10,
+    # the campaign counts attempts; here a block that kills its worker would take others with it
+    "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-ttl": "60s",
+    "distributed.scheduler.no-workers-timeout": "300s",
     "distributed.scheduler.worker-saturation": 1.1,
     "distributed.comm.timeouts.connect": "30s",
     "distributed.comm.timeouts.tcp": "30s",
@@ -27,12 +31,32 @@ SETTINGS = {
     "distributed.admin.tick.limit": "30s",
 }
 
+WHILE_IT_RUNS = {
+    # Dask gives up a worker that dies and takes longer than 15 s to come back, as under load
+    "distributed.deploy.lost-worker-timeout": "300s",
+}
+"""Settings that Dask looks up later than at the start."""
 
-def local_executor(folder: str, workers: int | None = None) -> Executor:
-    """Start `workers` processes (one per usable core if None) for the store in `folder`."""
+
+class LeaveCtrlC(WorkerPlugin):
+    """Ctrl-C reaches every process of a terminal; the driver alone is to act on it."""
+
+    def setup(self, worker: Worker) -> None:
+        """Ignore SIGINT in a worker's process."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def local_executor(
+    folder: str, workers: int | None = None, seconds: float | None = None
+) -> Executor:
+    """Start `workers` processes (one per usable core if None) for the store in `folder`; a block
+    may take `seconds`.
+    """
     count = workers or len(os.sched_getaffinity(0))
     for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    running = ExitStack()
+    running.enter_context(dask.config.set(WHILE_IT_RUNS))
     with dask.config.set(SETTINGS), warnings.catch_warnings():
         # Dask announces that it has picked another port when its favourite one is taken.
         warnings.filterwarnings("ignore", message="Port .* is already in use", category=UserWarning)
@@ -48,6 +72,9 @@ def local_executor(folder: str, workers: int | None = None) -> Executor:
                 worker_dashboard_address="127.0.0.1:0",
             )
         except OSError as error:
+            running.close()
             raise ClusterError(f"cannot start {count} workers on this machine: {error}") from error
         client = Client(cluster, set_as_default=False)
-    return Executor(client, folder, cluster.close)
+    client.register_plugin(LeaveCtrlC())
+    running.callback(cluster.close)
+    return Executor(client, folder, running.close, seconds)

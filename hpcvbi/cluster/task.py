@@ -4,12 +4,14 @@ Everything a task needs lies in the store's folder and in the cohort's files; a 
 once per person.
 """
 
+import contextlib
 import socket
 import time
 from collections import Counter
 from functools import lru_cache
 
 import numpy as np
+from distributed import get_worker
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.config import Study, brain_of, cohort_of, context_of
@@ -19,6 +21,9 @@ from hpcvbi.core.seeds import derive_seed
 from hpcvbi.features import Context, measure
 from hpcvbi.sim.simulate import simulate
 from hpcvbi.store import Store, fingerprint
+
+BEGUN = "hpcvbi block begun"
+"""Topic under which a worker says which block it has begun."""
 
 
 @lru_cache(maxsize=1)
@@ -39,6 +44,9 @@ def _person(folder: str, name: str) -> tuple[Brain, Context]:
 def simulate_block(folder: str, block: Block) -> BlockReport:
     """Simulate the draws of `block`, write what its round asks for, and report it."""
     start = time.perf_counter()
+    with contextlib.suppress(ValueError):  # outside a worker there is nobody to tell
+        worker = get_worker()
+        worker.log_event(BEGUN, [*block.key, worker.address])
     store, study = _store(folder)
     brain, context = _person(folder, block.chain)
     simulated = simulate(

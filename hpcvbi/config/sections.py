@@ -151,3 +151,14 @@ class Local(Section):
     kind: Literal["local"] = "local"
     workers: Count | None = None
     """Number of worker processes; null for one per core."""
+
+
+class Limits(Section):
+    """When to give up. They decide how far a study gets, never what it finds."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """Attempts at a block, on another worker where there is one; then its draws count as failed."""
+    seconds: Positive | None = 3600.0
+    """Longest time that one attempt may take [s]; null for no limit."""
+    lost: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a round's draws that may diverge or fail; beyond it a person is set aside."""

@@ -16,6 +16,7 @@ from hpcvbi.config.sections import (
     Encryption,
     FeaturesSection,
     Inference,
+    Limits,
     Local,
     MeasurementNoise,
     NeurolibHcp,
@@ -26,7 +27,7 @@ from hpcvbi.config.sections import (
 from hpcvbi.config.source import Source
 from hpcvbi.core.errors import ConfigError
 
-_NO_PART = {"name", "purpose", "output", "cluster", "encryption"}
+_NO_PART = {"name", "purpose", "output", "cluster", "limits", "encryption"}
 """Keys that alter no result; of `encryption`, the cipher counts, which alters the files."""
 
 
@@ -60,6 +61,7 @@ class Study(Document):
     encryption: Encryption | None = None
     """Whether people's data are encrypted in the store; null for no."""
     cluster: Local = Local()
+    limits: Limits = Limits()
 
     @classmethod
     def parsed(cls, data: Mapping[str, Any], source: Source) -> Self:

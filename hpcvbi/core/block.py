@@ -1,5 +1,6 @@
 """The block: contiguous draws; one task, one Zarr shard, one retry and one row of progress."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -47,7 +48,7 @@ class BlockReport:
 
     `diverged`, `failed`, `halved` and `quartered` count draws by their status; the others are OK.
     `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the
-    content].
+    content]. `failed` draws have no result, because of `cause`, and are stored as NaN.
     """
 
     block: Block
@@ -58,6 +59,7 @@ class BlockReport:
     failed: int = 0
     halved: int = 0
     quartered: int = 0
+    cause: str = ""
 
 
 def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:
@@ -66,3 +68,16 @@ def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:
         Block(chain, round, index, start, min(start + size, draws))
         for index, start in enumerate(range(0, draws, size))
     ]
+
+
+def runs_of(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
+    """Join neighbouring blocks, so that they are read at once."""
+    start = stop = 0
+    for block in blocks:
+        if block.start != stop:
+            if stop > start:
+                yield start, stop
+            start = block.start
+        stop = block.stop
+    if stop > start:
+        yield start, stop

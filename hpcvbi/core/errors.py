@@ -33,6 +33,10 @@ class TooFewSurvivors(HpcvbiError):
     """Too few draws with finite features are left to learn from."""
 
 
+class Stopped(HpcvbiError):
+    """A run that was asked to stop; the same command resumes it."""
+
+
 class ClusterError(HpcvbiError):
     """Workers that cannot be started, or that keep dying."""
 

@@ -165,5 +165,11 @@ def best_grid_point(points: np.ndarray, fc: np.ndarray, recorded: np.ndarray) ->
     """
     fits = fc_fit(fc, recorded)
     values = np.unique(points)
-    means = [np.nanmean(fits[points == value]) for value in values]
+    means = [_mean_of_whole(fits[points == value]) for value in values]
     return float(values[int(np.argmax(means))])
+
+
+def _mean_of_whole(fits: np.ndarray) -> float:
+    """Mean over draws with a result; minus infinity where none has one, so that it is not best."""
+    whole = fits[np.isfinite(fits)]
+    return float(whole.mean()) if len(whole) else -np.inf

@@ -3,6 +3,7 @@
 from hpcvbi.store.damage import Damage
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
+from hpcvbi.store.durable import storage_faults
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
 from hpcvbi.store.layout import Output, Variable
 from hpcvbi.store.manifest import ABSENT, changes
@@ -32,6 +33,7 @@ __all__ = [
     "fingerprint",
     "is_sealed",
     "progress",
+    "storage_faults",
     "study_key",
     "survey",
     "tombstones",

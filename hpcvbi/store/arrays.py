@@ -13,7 +13,7 @@ import zarr
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import bounded, sealed  # noqa: F401 (registers their codecs)
-from hpcvbi.store.durable import file_digest, sync
+from hpcvbi.store.durable import Unanswered, file_digest, sync
 from hpcvbi.store.encode import BITS
 from hpcvbi.store.layout import check_name, content_digest, shard_path
 from hpcvbi.store.rounding import rounded
@@ -59,6 +59,8 @@ def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
         found = os.stat(folder / "zarr.json")
     except FileNotFoundError:
         raise StoreError(f"{folder} is not in the store: has it been prepared?") from None
+    except OSError as error:
+        raise Unanswered(f"cannot read {folder}: {error.strerror}") from error
     stamp, key = (found.st_ino, found.st_mtime_ns, found.st_size), (str(folder), mode)
     with _guard:
         cached = _opened.get(key)
@@ -101,6 +103,8 @@ def write_shard(group: Path, name: str, block: Block, values: np.ndarray) -> lis
         values = rounded(values, bits)
     path = shard_path(group, name, block.index, array.ndim)
     try:
+        array[block.start : block.stop] = values
+    except FileNotFoundError:  # a driver that does not know of this one has swept it half written
         array[block.start : block.stop] = values
     except (OSError, KeyRefused):
         raise

@@ -1,17 +1,11 @@
 """What only the one driver may do: prepare rounds, mark blocks, put data sets, append events.
 
-    with Driver.create(folder, study, study_sha256) as store:
-        theta = store.prepare(chain, round, theta, params, outputs, block)
-        ...
-        store.mark(*reports)
-
 Whatever is about to be overwritten loses its mark first, so that no mark ever names other bytes.
 An `exact` driver repairs: it writes again what the ledger names, and refuses all that differs.
 """
 
 import contextlib
 import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,28 +19,19 @@ from hpcvbi.core.errors import StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.core.space import Param
 from hpcvbi.store import keys
-from hpcvbi.store.durable import storage_faults, sweep, write_files
-from hpcvbi.store.encode import Files, consolidate, digests, encode_put, encode_round, person_files
+from hpcvbi.store.durable import check_room, storage_faults, sweep, write_files
+from hpcvbi.store.encode import Files, digests, encode_put, encode_round, person_files
 from hpcvbi.store.growth import kept_blocks
-from hpcvbi.store.layout import (
-    Output,
-    RoundLayout,
-    Variable,
-    check_distinct,
-    put_identity,
-    sizes,
-)
+from hpcvbi.store.index import Indexer
+from hpcvbi.store.layout import Output, RoundLayout, Variable, check_distinct, put_identity, sizes
 from hpcvbi.store.ledger import Ledger, Record
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.manifest import check_same_study, write_extension
 from hpcvbi.store.marks import KINDS, BlockKey, GroupKey, block_mark, differs, same_content
-from hpcvbi.store.store import Store, root_attrs
+from hpcvbi.store.store import Store
 from hpcvbi.store.tombstone import check_finished, tombstones
 from hpcvbi.store.trust import check_tree
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds
-
-_INDEX_SHARE = 0.02
-"""Share of the time that a driver spends on the index of groups between its entry and its exit."""
 
 
 class Driver(Store):
@@ -61,7 +46,7 @@ class Driver(Store):
         super().__init__(folder)
         self._stale_s, self._exact = stale_s, exact
         self._held: tuple[DriverLock, Ledger] | None = None
-        self._index_after = 0.0
+        self._indexer = Indexer(self.root)
         self._about: dict[str, dict[str, Any]] = {}
         self.written: list[Record] = []
 
@@ -78,7 +63,7 @@ class Driver(Store):
                 sweep(self.root)
                 for leftover in self.folder.glob("*.tmp"):
                     leftover.unlink(missing_ok=True)
-                self._index()
+                self._indexer.write(self.sha256)
             except BaseException:
                 lock.release()
                 raise
@@ -102,7 +87,7 @@ class Driver(Store):
         self._held = None
         with contextlib.suppress(OSError):  # an index only: the next driver writes it again
             if lock.held():
-                self._index()
+                self._indexer.write(self.sha256)
         lock.release()
 
     def append(self, kind: str, **fields: Any) -> Record:
@@ -207,6 +192,10 @@ class Driver(Store):
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
 
+    def check_room(self, size: int, files: int) -> None:
+        """Raise StoreError where `size` bytes in so many `files` do not fit."""
+        check_room(self.folder, size, files)
+
     def audit(self, verify: Verify = "full") -> list[BlockKey]:
         """Verify every marked block; void and return those that do not hold."""
         done = self._marks.done()
@@ -246,11 +235,14 @@ class Driver(Store):
         self._carry_out()
 
     def finish(self) -> None:
-        """Publish the final index of all groups: xarray then opens everything with one read."""
+        """Remove what killed workers left half written, and publish the final index of all groups:
+        xarray then opens everything with one read.
+        """
         lock, _ = self._the_lock()
         lock.check()
         with storage_faults(self.folder):
-            self._index()
+            sweep(self.root)
+            self._indexer.write(self.sha256)
 
     def _the_lock(self) -> tuple[DriverLock, Ledger]:
         if self._held is None:
@@ -279,7 +271,7 @@ class Driver(Store):
                 if record["kind"] == "void":
                     folder = self._group(record["chain"], record["group"])
                     shutil.rmtree(folder, ignore_errors=True)
-            self._index()
+            self._indexer.write(self.sha256)
 
     def _replace(
         self,
@@ -294,6 +286,7 @@ class Driver(Store):
         blocks that are `kept`.
         """
         (chain, group), folder = key, self._group(*key)
+        self._the_lock()[0].check()  # a driver that was paused must not remove another's work
         if not same and (key in self._marks.rounds or key in self._marks.puts):
             self.void((), [key])
         with storage_faults(self.folder):
@@ -302,12 +295,5 @@ class Driver(Store):
             write_files(self.root, files)
         about = {"chain": chain, "group": group, "files": digests(files, chain, group)}
         self._append({**record, **about}, *kept)
-        if time.monotonic() >= self._index_after:
-            with storage_faults(self.folder):
-                self._index()
-
-    def _index(self) -> None:
-        begin = time.monotonic()
-        consolidate(self.root, root_attrs(self.sha256))
-        end = time.monotonic()
-        self._index_after = end + (end - begin) / _INDEX_SHARE
+        with storage_faults(self.folder):
+            self._indexer.write_if_due(self.sha256)

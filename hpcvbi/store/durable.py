@@ -30,6 +30,10 @@ _FAULTS = {
 }
 
 
+class Unanswered(StoreError):
+    """A file that cannot be looked at, so that it is not known whether it is there."""
+
+
 @contextlib.contextmanager
 def storage_faults(folder: Path) -> Iterator[None]:
     """Turn an OSError met inside into one StoreError that names cause, place and remedy."""
@@ -49,7 +53,29 @@ def _room(folder: Path) -> str:
         found = os.statvfs(folder)
     except OSError:
         return "free space unknown"
-    return f"{found.f_bavail * found.f_frsize / 1e6:.1f} MB and {found.f_favail} files free"
+    free = f"{found.f_bavail * found.f_frsize / 1e6:.1f} MB and {found.f_favail} files free"
+    return f"{free} on the file system at {_mount(folder)}"
+
+
+def _mount(folder: Path) -> Path:
+    place = folder.absolute()
+    while not place.is_mount() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def check_room(folder: Path, size: int, files: int) -> None:
+    """Raise StoreError where `size` bytes in so many `files` do not fit; quotas cannot be seen."""
+    with storage_faults(folder):
+        found = os.statvfs(folder)
+    # a file system that does not count its blocks or files says that it has none at all
+    full = found.f_blocks and size > found.f_bavail * found.f_frsize
+    if full or (found.f_files and files > found.f_favail):
+        raise StoreError(
+            f"there is no room for the next round in {folder}: {size / 1e6:.1f} MB in {files} "
+            f"files are needed, {_room(folder)}. Make room and run the same command again "
+            "(finished blocks are kept), or choose another `output:`."
+        )
 
 
 def sync(path: Path) -> None:

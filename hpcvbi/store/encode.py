@@ -7,12 +7,10 @@ UTF-8, the one text type with a Zarr v3 specification. There are no time stamps:
 gives the same bytes.
 """
 
-import contextlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,10 +26,9 @@ from zarr.codecs import (
 from zarr.storage import MemoryStore
 
 from hpcvbi.core.block import Status
-from hpcvbi.store.durable import sha256, write_durably
+from hpcvbi.store.durable import sha256
 from hpcvbi.store.layout import RoundLayout, Variable
 from hpcvbi.store.sealed import SealedCodec
-from hpcvbi.store.trust import LARGEST_METADATA, read_json
 
 # an all-NaN or all-zero block must leave a file; zarr 3.1 heeds only the global setting
 zarr.config.set({"array.write_empty_chunks": True})
@@ -145,36 +142,6 @@ def person_files(chain: str) -> Files:
     return {name: data for name, data in _files(memory).items() if name == f"{chain}/zarr.json"}
 
 
-def consolidate(zarr_root: Path, attrs: Mapping[str, Any]) -> None:
-    """Gather all metadata in the root's zarr.json: xarray opens with one read and no warning."""
-    write_durably(zarr_root / "zarr.json", index(zarr_root, attrs))
-
-
-def index(zarr_root: Path, attrs: Mapping[str, Any]) -> bytes:
-    """Return what the root's zarr.json has to hold, given the groups that are there."""
-    found: dict[str, Any] = {}
-    for chain in sorted(p for p in zarr_root.iterdir() if p.is_dir()):
-        found[chain.name] = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
-        for group, about in _nodes(chain):
-            found[f"{chain.name}/{group.name}"] = about
-            for array, its in _nodes(group):
-                found[f"{chain.name}/{group.name}/{array.name}"] = its
-    body = {
-        "attributes": dict(attrs),
-        "zarr_format": 3,
-        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": found},
-        "node_type": "group",
-    }
-    return json.dumps(body).encode()
-
-
-def _nodes(folder: Path) -> Iterator[tuple[Path, Any]]:
-    """Groups or arrays in a folder and their metadata, without those under construction."""
-    for path in sorted(folder.glob("*/zarr.json")):
-        with contextlib.suppress(OSError, ValueError):
-            yield path.parent, read_json(path, LARGEST_METADATA)
-
-
 @dataclass(frozen=True)
 class _Root:
     """A group under construction, and the name of the key that seals its arrays."""
@@ -272,5 +239,5 @@ def _inner(
 
 
 def _files(memory: dict[str, Any]) -> Files:
-    """All but the root's own metadata, which `consolidate` writes."""
+    """All but the root's own metadata, which `store.index` writes."""
     return {key: value.to_bytes() for key, value in sorted(memory.items()) if key != "zarr.json"}

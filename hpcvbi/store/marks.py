@@ -92,6 +92,7 @@ class Marks:
                 record["id"],
                 dict(record["digests"]),
                 [int(record[k]) for k in ("start", "stop", "diverged")],
+                int(record.get("failed", 0)),
             )
             key = (*group, int(record["index"]))
             self.blocks[key] = record
@@ -151,6 +152,7 @@ def block_mark(report: BlockReport, prepared: Record) -> Record:
         "failed": report.failed,
         "halved": report.halved,
         "quartered": report.quartered,
+        **({"cause": report.cause} if report.cause else {}),
         "seconds": report.seconds,
         "host": report.host,
         "digests": report.digests,

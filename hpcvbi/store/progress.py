@@ -1,5 +1,6 @@
 """How far a study is, from ledger and manifest alone: for a reader beside a live driver."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ class RoundProgress:
     """One round of one chain.
 
     `diverged`, `failed`, `halved` and `quartered` count the draws done by their status; `ok` are
-    the others. `seconds` are summed over blocks; `last` is when the last one was marked (ISO 8601,
-    UTC).
+    the others. `causes` says why blocks failed, and how many for each cause. `seconds` are summed
+    over blocks; `last` is when the last one was marked (ISO 8601, UTC).
     """
 
     chain: str
@@ -33,6 +34,7 @@ class RoundProgress:
     failed: int
     halved: int
     quartered: int
+    causes: Mapping[str, int]
     seconds: float
     last: str | None
 
@@ -119,6 +121,7 @@ def _round(prepared: Record, done: list[Record]) -> RoundProgress:
         failed=sum(r.get("failed", 0) for r in done),
         halved=sum(r.get("halved", 0) for r in done),
         quartered=sum(r.get("quartered", 0) for r in done),
+        causes=Counter(str(r["cause"]) for r in done if r.get("failed") and r.get("cause")),
         seconds=sum(float(r["seconds"]) for r in done),
         last=max((r["at"] for r in done), default=None),
     )

@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hpcvbi.core.block import blocks_of
+from hpcvbi.core.block import blocks_of, runs_of
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store.encode import ATTRIBUTES
 from hpcvbi.store.gathering import gather
+from hpcvbi.store.index import root_attrs
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
-from hpcvbi.store.store import root_attrs, runs_of
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
 
 __all__ = ["folder_of", "gather", "open_store"]

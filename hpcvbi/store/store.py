@@ -4,32 +4,32 @@ Order of a block, which nothing may change: data, fsync of files and directories
 mark in the ledger. A file without a mark is never trusted, a mark without its file never counted.
 """
 
-import contextlib
 import json
-import math
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from hpcvbi.core.block import Block
+from hpcvbi.core.block import Block, Status, runs_of
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import arrays, keys
-from hpcvbi.store.durable import make_directory, storage_faults, sync, sync_directories
-from hpcvbi.store.encode import ATTRIBUTES, consolidate
+from hpcvbi.store.creation import create
+from hpcvbi.store.durable import storage_faults, sync_directories
+from hpcvbi.store.encode import ATTRIBUTES
 from hpcvbi.store.layout import content_digest
 from hpcvbi.store.ledger import Record
-from hpcvbi.store.manifest import check_same_study, read_manifests, write_manifest
+from hpcvbi.store.manifest import check_same_study, read_manifests
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.tombstone import check_takes_part, is_withdrawn, tombstones
-from hpcvbi.store.trust import check_links, check_read
+from hpcvbi.store.trust import check_links
 from hpcvbi.store.verify import (
     Verify,
     blocks_that_hold,
+    check_claims,
     group_holds,
     group_path,
     shards_that_hold,
@@ -68,7 +68,7 @@ class Store:
         folder = Path(folder)
         with storage_faults(folder):
             if not (folder / "MANIFEST.json").exists():
-                _create(folder, study, study_sha256)
+                create(folder, study, study_sha256)
         store = cls(folder)
         gone = tombstones(folder)
         check_same_study(folder, store.study, store.sha256, study, study_sha256, gone)
@@ -108,6 +108,17 @@ class Store:
             digest[2] = keys.blind(self.folder, block.chain, str(digest[2]))
         return digests
 
+    def fail_block(self, block: Block) -> dict[str, list[int | str]]:
+        """Write a block that has no results, status FAILED and else NaN (integers 0), durably."""
+        group = self._group(block.chain, block.round)
+        values = {}
+        for name in arrays.outputs_of(group):
+            array = arrays.open_array(group / name)
+            shape = (block.size, *array.shape[1:])
+            values[name] = np.full(shape, array.fill_value, dtype=array.dtype)
+        values["status"][:] = Status.FAILED
+        return self.write_block(block, values)
+
     # ---- readers
 
     def read(
@@ -125,7 +136,7 @@ class Store:
         if not group_holds(self.root, prepared, "full"):
             raise StoreError(f"draws or metadata of {group} are damaged; {self._mend} mends them")
         names = ("theta", *arrays.outputs_of(group)) if names is None else tuple(names)
-        self._check_claims(group, prepared, names)
+        check_claims(group, prepared, names)
         marked = self._marks.done()
         draws, size = prepared["draws"], prepared["block"]
         keys = sorted(k for k in marked if k[:2] == (chain, round) and k[2] < prepared["blocks"])
@@ -179,6 +190,21 @@ class Store:
     def rounds(self, chain: str) -> list[str]:
         """Names of the prepared rounds of a chain."""
         return sorted(round for name, round in self._marks.rounds if name == chain)
+
+    def lost_draws(self, chain: str, round: str) -> int:
+        """How many draws of a round's marked blocks diverged or failed."""
+        done = self._marks.done().items()
+        mine = (record for key, record in done if key[:2] == (chain, round))
+        return sum(record["diverged"] + record.get("failed", 0) for record in mine)
+
+    def failed_blocks(self) -> list[BlockKey]:
+        """Marked blocks that hold failed draws: (chain, round, index)."""
+        return sorted(k for k, record in self._marks.done().items() if record.get("failed"))
+
+    def groups(self, chain: str) -> list[str]:
+        """Names of all that is marked of a chain: prepared rounds and data sets written whole."""
+        marks = self._marks
+        return sorted(group for name, group in [*marks.rounds, *marks.puts] if name == chain)
 
     def done_blocks(self, verify: Verify = "size") -> set[BlockKey]:
         """Blocks whose marks hold, and their rounds' marks too: (chain, round, index)."""
@@ -252,21 +278,6 @@ class Store:
         """Number of ledger lines that are torn, forged or of another study."""
         return self._marks.ignored
 
-    def _check_claims(self, group: Path, prepared: Record, names: Iterable[str]) -> None:
-        """Hold the arrays of a round against its mark before any of them is allocated."""
-        size, draws, block = 0, prepared["draws"], prepared["block"]
-        for name in names:
-            array = arrays.open_array(group / name)
-            size += math.prod(array.shape) * array.dtype.itemsize
-            piece = (array.shards or array.chunks)[:1] if array.ndim else ()
-            wanted = piece if name == "theta" else (block,)
-            if (array.shape[:1], piece) != ((draws,), wanted):
-                raise StoreError(
-                    f"{group / name} has shape {array.shape} in pieces of {piece}; the ledger says "
-                    f"{draws} draws in blocks of {block}: run the study again"
-                )
-        check_read(group, size)
-
     @property
     def _marks(self) -> Marks:
         if self._replayed is None:
@@ -281,38 +292,3 @@ class Store:
         path = group_path(self.root, chain, group)
         check_takes_part(self.folder, chain)
         return path
-
-
-def root_attrs(study_sha256: str) -> dict[str, Any]:
-    """Attributes of the root group."""
-    return {"study_sha256": study_sha256}
-
-
-def _create(folder: Path, study: Mapping[str, Any], study_sha256: str) -> None:
-    """Lay out an empty store; the manifest comes last and makes it one."""
-    if any(folder.glob("ledger/*.log")) or any(folder.glob("store.zarr/*/zarr.json")):
-        raise StoreError(
-            f"{folder} holds results, but MANIFEST.json is missing, so it cannot be known whose "
-            "they are. Restore it from a copy, or choose another `output:`."
-        )
-    ledger, root = folder / "ledger", folder / "store.zarr"
-    for directory in (folder, ledger, root):
-        make_directory(directory)
-    consolidate(root, root_attrs(study_sha256))
-    for directory in (root, ledger):
-        sync(directory)
-    with contextlib.suppress(FileExistsError):  # another process was faster; it is compared next
-        write_manifest(folder, study, study_sha256)
-
-
-def runs_of(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
-    """Join neighbouring blocks, so that they are read at once."""
-    start = stop = 0
-    for block in blocks:
-        if block.start != stop:
-            if stop > start:
-                yield start, stop
-            start = block.start
-        stop = block.stop
-    if stop > start:
-        yield start, stop

@@ -18,13 +18,13 @@ from time import monotonic
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store.damage import Damage, Known, Marked, marked_files, path_of
 from hpcvbi.store.durable import TEMPORARY
-from hpcvbi.store.encode import index, person_files
+from hpcvbi.store.encode import person_files
+from hpcvbi.store.index import index
 from hpcvbi.store.ledger import Refused
 from hpcvbi.store.lock import LOCK_NAME, Owner, read_owner
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import GroupKey, Marks
 from hpcvbi.store.progress import read_marks
-from hpcvbi.store.store import root_attrs
 
 BESIDE = (LOCK_NAME, "run.log", "report.html")
 """Files beside store.zarr that belong there, besides manifests and ledger."""
@@ -147,7 +147,7 @@ def _index(root: Path, sha256: str, damaged: set[str]) -> tuple[list[Damage], bo
     """Damage to the index of all groups, and whether it is behind the store."""
     path, name = root / "zarr.json", f"{root.name}/zarr.json"
     try:
-        wanted = json.loads(index(root, root_attrs(sha256)))
+        wanted = json.loads(index(root, sha256))
         found = json.loads(path.read_bytes())
         nodes = found["consolidated_metadata"]["metadata"]
         theirs = wanted["consolidated_metadata"]["metadata"]

@@ -1,7 +1,14 @@
-"""Which marks hold: the marked files are there, with the marked size and, in full, SHA-256."""
+"""Which marks hold: the marked files are there, with the marked size and, in full, SHA-256.
 
+A file system that does not answer is no proof that a file is gone: that is a StoreError, so that
+nothing is computed anew because of it.
+"""
+
+import contextlib
+import errno
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -9,14 +16,15 @@ from typing import Literal
 from hpcvbi.core.errors import HpcvbiError, StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.store import arrays
-from hpcvbi.store.durable import file_digest
+from hpcvbi.store.durable import Unanswered, file_digest
 from hpcvbi.store.layout import check_name, shard_path
 from hpcvbi.store.ledger import Record
 from hpcvbi.store.marks import BlockKey
-from hpcvbi.store.trust import is_plain
+from hpcvbi.store.trust import check_read, is_plain
 
 Verify = Literal["size", "full"]
 _THREADS = 8
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def blocks_that_hold(
@@ -50,7 +58,9 @@ def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
     try:
         group = group_path(root, mark["chain"], mark["group"])
         return all(_holds(group / name, d, verify) for name, d in mark["files"].items())
-    except (OSError, HpcvbiError):
+    except Unanswered:
+        raise
+    except HpcvbiError:
         return False
 
 
@@ -71,7 +81,9 @@ def _block_holds(root: Path, key: BlockKey, mark: Record, verify: Verify) -> boo
         return all(
             _holds(_shard(group, name, index), d, verify) for name, d in mark["digests"].items()
         )
-    except (OSError, HpcvbiError):
+    except Unanswered:
+        raise
+    except HpcvbiError:
         return False
 
 
@@ -80,6 +92,40 @@ def _shard(group: Path, name: str, index: int) -> Path:
 
 
 def _holds(path: Path, digest: Sequence[int | str], verify: Verify) -> bool:
-    if not is_plain(path) or os.stat(path).st_size != digest[0]:
-        return False
-    return verify == "size" or file_digest(path) == list(digest[:2])
+    with _looking(path):
+        if not is_plain(path) or os.stat(path).st_size != digest[0]:
+            return False
+        if verify == "size":
+            return True
+    with _looking(path, errno.EIO):  # a part of the disk that cannot be read any more is damage
+        return file_digest(path) == list(digest[:2])
+    return False
+
+
+@contextlib.contextmanager
+def _looking(path: Path, *damage: int) -> Iterator[None]:
+    """Leave the `with` block where the file is gone; Unanswered where that cannot be known."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*_GONE, *damage):
+            raise Unanswered(
+                f"cannot look at {path}: {error.strerror}. Nothing is lost and nothing was "
+                "changed; run the same command again when the file system answers"
+            ) from error
+
+
+def check_claims(group: Path, prepared: Record, names: Iterable[str]) -> None:
+    """Hold the arrays of a round against its mark before any of them is allocated."""
+    size, draws, block = 0, prepared["draws"], prepared["block"]
+    for name in names:
+        array = arrays.open_array(group / name)
+        size += math.prod(array.shape) * array.dtype.itemsize
+        piece = (array.shards or array.chunks)[:1] if array.ndim else ()
+        wanted = piece if name == "theta" else (block,)
+        if (array.shape[:1], piece) != ((draws,), wanted):
+            raise StoreError(
+                f"{group / name} has shape {array.shape} in pieces of {piece}; the ledger says "
+                f"{draws} draws in blocks of {block}: run the study again"
+            )
+    check_read(group, size)

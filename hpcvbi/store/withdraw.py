@@ -33,13 +33,12 @@ from hpcvbi.store.durable import (
     sync,
     write_durably,
 )
-from hpcvbi.store.encode import consolidate
+from hpcvbi.store.index import write_index
 from hpcvbi.store.ledger import Ledger, Record, rewrite
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.manifest import forget, knows, read_manifests
 from hpcvbi.store.marks import KINDS, Marks
 from hpcvbi.store.progress import read_marks
-from hpcvbi.store.store import root_attrs
 from hpcvbi.store.tombstone import Tombstone, bury, stone_path, tombstones
 
 _LARGEST_SEARCHED = 2**26
@@ -145,7 +144,7 @@ def _remove_groups(folder: Path, person: str, study_sha256: str) -> None:
     if (root / person).exists():
         shutil.rmtree(root / person)
     sync(root)
-    consolidate(root, root_attrs(study_sha256))
+    write_index(root, study_sha256)
 
 
 def _mark_stale(ledger: Ledger, marks: Marks, person: str, study: Mapping[str, Any]) -> None:

@@ -300,7 +300,8 @@ def test_a_store_that_cannot_grow_says_so_and_resumes(
         raise OSError(code, os.strerror(code))
 
     (folder / "store.zarr/a/round_000/status/c.1").unlink()
-    says = rf"cannot write .*: {cause} \([\d.]+ MB and \d+ files free\)\. .* another `output:`"
+    room = r"\([\d.]+ MB and \d+ files free on the file system at /.*\)"
+    says = rf"cannot write .*: {cause} {room}\. .* another `output:`"
     with Driver.open(folder) as store:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)

@@ -1,0 +1,43 @@
+"""Tries failed draws again: they and all that was learned from them lose their marks.
+
+A failed draw may be the machine's fault (memory, a hanging node). A resumed run keeps it, so that
+the same store always gives the same result and nothing is tried for ever; only who asks for it has
+it tried again.
+"""
+
+from hpcvbi.store import Driver
+
+_AFTER_ROUNDS = ("posterior", "predictive", "posterior_predictive")
+"""What follows the last round, in this order."""
+
+
+def try_again(store: Driver) -> int:
+    """Void the blocks that hold failed draws, and what rests on them; return how many blocks."""
+    blocks = store.failed_blocks()
+    groups = {
+        (chain, group)
+        for chain, round, _ in blocks
+        for group in store.groups(chain)
+        if rests_on(group, round)
+    }
+    store.void(blocks, sorted(groups))
+    return len(blocks)
+
+
+def rests_on(group: str, round: str) -> bool:
+    """Whether what is stored as `group` was computed from the draws of `round`, of one person."""
+    if group == "evaluation":
+        return True
+    if round.startswith("grid"):
+        return round == "grid" and group == "grid_fresh"
+    return _place(group) > _place(round)
+
+
+def _place(group: str) -> tuple[int, int]:
+    """Place in a person's story; first what does not rest on any draw."""
+    kind, _, number = group.rpartition("_")
+    if kind in ("round", "inference") and number.isdecimal():
+        return int(number), int(kind == "inference")
+    if group in _AFTER_ROUNDS:
+        return 10**9, _AFTER_ROUNDS.index(group)
+    return -1, 0
