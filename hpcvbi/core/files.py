@@ -46,7 +46,7 @@ def read_regular(path: Path | str, largest: int) -> bytes:
                 data += file.read(largest + 1 - len(data))
             if len(data) <= largest:
                 return data
-    raise OSError(errno.EINVAL, f"more than the {largest} bytes that are read of it", str(path))
+    raise OSError(errno.EINVAL, f"more than {largest} bytes, too many for its kind", str(path))
 
 
 def _without_blocking(path: str, flags: int) -> int:
