@@ -1,11 +1,13 @@
-"""Random writes, kills, resumes, corruption, verification and rivals, against a simple model.
+"""Random writes, kills, resumes, corruption, verification, withdrawals and rivals, against a simple
+model.
 
 The model knows, for every mark that was ever seen, the bytes of the files that it names; that they
 hold the right numbers is checked when the mark is seen first. From then on
 
 - a mark holds in full exactly if these bytes lie there;
 - what is marked and whole reads back equal; what is damaged is never returned, but named;
-- marks that nobody voided are there after kills and resumes.
+- marks that nobody voided are there after kills and resumes;
+- of a person who has withdrawn there is nothing, and nothing more is written.
 
 Kills happen in children of a process of its own, which has one thread when it forks: this file is
 that process's script too. fsync is left out, for a SIGKILL cannot tell the difference.
@@ -42,7 +44,7 @@ from test_store_crash import crash
 from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import StoreBusy, StoreError
 from hpcvbi.core.space import Param
-from hpcvbi.store import Driver, Output, Store, Variable, progress
+from hpcvbi.store import Driver, Output, Store, Variable, progress, withdraw
 
 STUDY, SHA = {"seed": 1}, "c" * 64
 PARAMS = (Param("G", 1.0),)
@@ -165,6 +167,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.known: dict[tuple[Item, str], dict[Path, bytes | None]] = {}
         self.marks: dict[Item, str] = {}
         self.damaged: set[Item] = set()
+        self.gone: set[str] = set()
 
     def teardown(self) -> None:
         self._release()
@@ -181,14 +184,17 @@ class StoreMachine(RuleBasedStateMachine):
     def work(self, job: Job) -> None:
         if self.driver is None:
             self.driver = Driver.open(self.folder).__enter__()
-        do(self.driver, job)
-        self._keeps_others(job)
+        self._do(self.driver, job)
+        if job["person"] in self.gone:
+            return
         key = (job["person"], job["group"])
         assert (("put" if job["kind"] == "put" else "round"), *key) in marks_of(self.driver)
 
     @rule(job=jobs, event=st.integers(1, 120))
     def kill(self, job: Job, event: int) -> None:
         """Die in the middle of a job: no mark of anything else is lost."""
+        if job["person"] in self.gone:
+            return
         self._release()
         assert self.kennel.stdin and self.kennel.stdout
         order = {"folder": str(self.folder), "job": job, "event": event}
@@ -197,6 +203,14 @@ class StoreMachine(RuleBasedStateMachine):
         status = json.loads(self.kennel.stdout.readline())
         note(f"the child ended with {status}")
         assert status in (0, signal.SIGKILL)
+        self._keeps_others(job)
+
+    def _do(self, driver: Driver, job: Job) -> None:
+        if job["person"] in self.gone:
+            with pytest.raises(StoreError, match="has withdrawn"):
+                do(driver, job)
+        else:
+            do(driver, job)
         self._keeps_others(job)
 
     def _keeps_others(self, job: Job) -> None:
@@ -278,8 +292,24 @@ class StoreMachine(RuleBasedStateMachine):
         with pytest.raises(StoreBusy, match="has lost"):
             old.append("late")
         old.__exit__(None, None, None)
-        do(self.driver, job)
-        self._keeps_others(job)
+        self._do(self.driver, job)
+
+    @rule(person=st.sampled_from(PEOPLE), seldom=st.integers(0, 4))
+    def withdraw(self, person: str, seldom: int) -> None:
+        """A person leaves for good: the others keep their marks."""
+        if seldom:
+            return
+        self._release()
+        if person not in self.gone and person not in {item[1] for item in self.marks}:
+            with pytest.raises(StoreError, match="has no person"):
+                withdraw(self.folder, person)
+            return
+        withdraw(self.folder, person)
+        self.gone.add(person)
+        store = Store.open(self.folder)
+        left = {item: identity for item, identity in self.marks.items() if item[1] != person}
+        assert marks_of(store) == left
+        assert not (store.root / person).exists()
 
     @rule(cut=st.integers(1, 600))
     def tear_ledger(self, cut: int) -> None:
