@@ -52,7 +52,8 @@ def test_ci_runs_the_commands():
     assert {"make quickstart", "make test"} <= set(promised)
     for command in promised:
         assert command in ci
-    for word in ("hpcvbi plan", "hpcvbi status", "hpcvbi report"):
+    words = "plan", "status", "report", "verify", "export", "withdraw"
+    for word in (f"hpcvbi {name}" for name in words):
         assert word in README and word in ci
     assert "hpcvbi run $(STUDY)" in makefile
 
