@@ -92,11 +92,11 @@ class Executor:
         self._running: dict[_Key, object] = {}
         self._blocks: dict[_Key, Block] = {}
         self._begun: dict[_Key, tuple[str, float]] = {}
-        self._tried: dict[_Key, set[str]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
-        self.workers = len(self._addresses())
+        threads: Any = client.nthreads()
+        self.workers = len(threads)
         client.subscribe_topic(BEGUN, self._note)
 
     @property
@@ -110,15 +110,9 @@ class Executor:
         return bool(self._running)
 
     def submit(self, block: Block, priority: int = 0) -> None:
-        """Start a block, where it can be on a worker that has not failed it before; a larger
-        priority goes first.
-        """
-        elsewhere: dict[str, Any] = {}
-        if tried := self._tried.get(block.key):
-            others = sorted(self._addresses() - tried)
-            elsewhere = {"workers": others, "allow_other_workers": True} if others else {}
+        """Start a block; a larger priority goes first."""
         future = self._client.submit(
-            simulate_block, self._folder, block, pure=False, priority=priority, **elsewhere
+            simulate_block, self._folder, block, pure=False, priority=priority
         )
         self._running[block.key], self._blocks[block.key] = future, block
         future.add_done_callback(
@@ -166,10 +160,6 @@ class Executor:
         stopping.start()
         stopping.join(patience)
 
-    def _addresses(self) -> set[str]:
-        threads: Any = self._client.nthreads()
-        return set(threads)
-
     def _note(self, event: tuple[float, Any]) -> None:
         """Remember which worker has begun a block, and when, by this process's own clock."""
         _, (chain, round, index, worker) = event
@@ -188,9 +178,7 @@ class Executor:
                 if self._running.get(key) is not attempt:  # it was taken back, or took too long
                     continue
                 del self._running[key], self._blocks[key]
-                worker, _ = self._begun.pop(key, ("", 0.0))
-                if isinstance(outcome, Failure):
-                    self._tried.setdefault(key, set()).add(worker)
+                self._begun.pop(key, None)
                 if isinstance(attempt, Future):
                     attempt.release()
             outcomes.append(outcome)

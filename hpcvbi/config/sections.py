@@ -157,7 +157,7 @@ class Limits(Section):
     """When to give up. They decide how far a study gets, never what it finds."""
 
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    """Attempts at a block, on another worker where there is one; then its draws count as failed."""
+    """Attempts at a block, by any worker that is free; then its draws count as failed."""
     seconds: Positive | None = 3600.0
     """Longest time that one attempt may take [s]; null for no limit."""
     lost: Annotated[float, Field(gt=0, le=1)] = 0.5

@@ -239,7 +239,7 @@ def test_a_yaml_trap_is_refused(tmp_path: Path, old: str, new: str, said: str) -
         (b"", "a study file is a mapping"),
         (b"- 1\n- 2\n", ":1: a study file is a mapping"),
         (b"name: \xff\n", ":1: not UTF-8 text"),
-        (b"name: " + b"x" * 2**20, "more than the 1048576 bytes"),
+        (b"name: " + b"x" * 2**20, "more than 1048576 bytes"),
         (b"[" * 100_000, ":1: nested deeper than 50 levels"),
         (b"a:\n" + b"- " * 100_000, ":2: nested deeper than 50 levels"),
     ],

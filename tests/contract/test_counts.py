@@ -16,6 +16,7 @@ from synthetic_people import write_study
 
 from hpcvbi import open_store
 from hpcvbi.campaign.loop import run
+from hpcvbi.campaign.stop import Stop
 from hpcvbi.cli import show
 from hpcvbi.cli.progress import progress_on
 from hpcvbi.config import cohort_of, identity, load
@@ -105,7 +106,7 @@ def test_a_line_of_the_log_says_what_was_lost(folder: Path, tmp_path: Path) -> N
         told.planned("ann", "round_000", blocks, 2)
         told.computed(BlockReport(blocks[0], 3, failed=0, seconds=1.0, host="h"))
         told.computed(BlockReport(blocks[1], 0, failed=1, seconds=1.0, host="h"))
-    assert "12 draws  25.0 % diverged  8.3 % failed" in (tmp_path / "run.log").read_text()
+    assert "12 draws  25.0 % diverged  1 failed" in (tmp_path / "run.log").read_text()
 
 
 def test_the_page_counts_every_round(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_a_run_says_what_became_of_its_draws_and_what_it_learned_from(
     people = cohort_of(study)[:1]
     manifest, sha256 = identity(study, people)
     with Driver.create(out, manifest, sha256) as store:
-        outcome = run(study, people, store, lambda: Together(out), Silent())  # type: ignore
+        outcome = run(study, people, store, lambda: Together(out), Silent(), Stop())  # type: ignore
     assert not outcome.failed
     found = open_store(out)["anna/round_000"].to_dataset()
     gamma = found.theta.sel(param="gamma").values

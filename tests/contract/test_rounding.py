@@ -10,6 +10,7 @@ from synthetic_people import recorded_bold, synthetic_connectome, write_study
 
 import hpcvbi
 from hpcvbi.campaign.loop import run
+from hpcvbi.campaign.stop import Stop
 from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ConfigError, StoreError
@@ -142,7 +143,7 @@ def test_learning_sees_no_difference(people_folder: Path, tmp_path: Path) -> Non
         manifest, sha256 = identity(study, people)
         executor = Together(out, learns=False)
         with Driver.create(out, manifest, sha256) as store, pytest.raises(Enough):
-            run(study, people, store, lambda e=executor: e, Silent())  # type: ignore
+            run(study, people, store, lambda e=executor: e, Silent(), Stop())  # type: ignore
         rounds[name] = Store.open(out).read("anna", "round_000")
     exact, kept = rounds["exact"], rounds["rounded"]
     for same in ("theta", "status", "features"):

@@ -15,6 +15,7 @@ from synthetic_people import write_study
 from hpcvbi.campaign import plan, subjects_of
 from hpcvbi.campaign.blocks import LARGE_SHARD, LARGE_TASK, SMALL_SHARD, draws_per_block
 from hpcvbi.campaign.loop import run
+from hpcvbi.campaign.stop import Stop
 from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.core.block import BlockReport, Status, blocks_of
 from hpcvbi.core.space import Param
@@ -134,7 +135,7 @@ def test_marks_that_come_together_are_one_fsync(people_folder, tmp_path, monkeyp
 
     monkeypatch.setattr(os, "fsync", fsync)
     with Driver.create(out, manifest, sha256) as store, pytest.raises(Enough):
-        run(study, people, store, lambda: executor, Silent())  # type: ignore[arg-type]
+        run(study, people, store, lambda: executor, Silent(), Stop())  # type: ignore[arg-type]
     # of each person three blocks of the first round and one of the grid
     assert executor.waited == 1
     assert [n for n in commits if n] == [2 * (3 + 1)]
