@@ -37,7 +37,7 @@ class Together:
         learned, self.learned = self.learned, []
         return [*learned, *(simulate_block(self.folder, block) for block in blocks)]
 
-    def close(self) -> None:
+    def close(self, patience: float | None = None) -> None:
         pass
 
 
