@@ -66,6 +66,12 @@ class Subject:
         """The person's identifier."""
         return self.person.id
 
+    @property
+    def times_s(self) -> np.ndarray:
+        """When each simulated volume ends [s]."""
+        tr_s = self.person.tr_s
+        return tr_s * np.arange(1, 1 + round(self.brain.duration / 1000.0 / tr_s))
+
 
 def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     """Infer one person: rounds of simulating and learning, then the judgement.

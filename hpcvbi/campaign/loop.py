@@ -22,7 +22,7 @@ from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import HpcvbiError, Stopped, StoreMismatch, TooFewSurvivors
-from hpcvbi.store import Driver
+from hpcvbi.store import Driver, check_room
 
 TICK_S = 0.5
 """How often the loop looks whether it is asked to stop [s]."""
@@ -35,27 +35,21 @@ class Progress(Protocol):
 
     def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
         """A round of `blocks` was prepared; `missing` of them have to be computed."""
-        ...
 
     def computed(self, report: BlockReport) -> None:
         """A block lies in the store."""
-        ...
 
     def learned(self, chain: str, label: str, seconds: float) -> None:
         """A learning step is done."""
-        ...
 
     def judged(self, chain: str) -> None:
         """A person is done."""
-        ...
 
     def failed(self, chain: str, error: HpcvbiError) -> None:
         """A person cannot be inferred; the others go on."""
-        ...
 
     def stopping(self, signal: str, seconds: float) -> None:
         """The run was asked to stop; it waits for blocks at work, at most `seconds`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -201,15 +195,13 @@ class Loop:
         if (name, wish.round) in self._left:
             return
         subject = self.subjects[name]
-        brain, person = subject.brain, subject.person
-        times = person.tr_s * np.arange(1, 1 + round(brain.duration / 1000.0 / person.tr_s))
-        outputs = record.outputs(
-            wish.keep,
+        brain, names, bits = (
+            subject.brain,
             self.study.features.names,
-            brain.connectome.labels,
-            times,
             bits_of(self.study, wish.round),
         )
+        labels, times = brain.connectome.labels, subject.times_s
+        outputs = record.outputs(wish.keep, names, labels, times, bits)
         # a round that is there keeps its blocks, however many draws the study has by now
         block = self.store.draws(name, wish.round)[1] or block_size(
             self.study, subject, len(wish.theta), wish.keep
@@ -218,14 +210,17 @@ class Loop:
         blocks = blocks_of(name, wish.round, len(theta), block)
         missing = [block for block in self.store.missing(blocks) if self._wanted(block)]
         size = sum(b.size for b in missing) * bytes_per_draw(self.study, subject, set(wish.keep))
-        self.store.check_room(size, len(missing) * (1 + len(outputs)))
+        check_room(self.store.folder, size, len(missing) * (1 + len(outputs)))
         self._left[name, wish.round] = {block.index for block in missing}
         self._draws[name, wish.round] = len(theta)
         self._lost[name, wish.round] = self.store.lost_draws(name, wish.round)
         self.progress.planned(name, wish.round, blocks, len(missing))
         self._check_lost(name, wish.round)
         for block in missing:
-            heapq.heappush(self._queue, (int(wish.background), next(self._order), block))
+            if (cause := self.store.failed_before(block)) is not None:
+                self._fail(block, cause)
+            else:
+                heapq.heappush(self._queue, (int(wish.background), next(self._order), block))
 
     def _mark(self, reports: list[BlockReport]) -> None:
         """Mark blocks that lie in the store, and count them."""
@@ -263,8 +258,10 @@ class Loop:
         if not self._attempts.exhausted(failure):
             heapq.heappush(self._queue, (0, next(self._order), block))
             return
-        digests = self.store.fail_block(block)
-        cause, host = failure.cause, socket.gethostname()
+        self._fail(block, failure.cause)
+
+    def _fail(self, block: Block, cause: str) -> None:
+        digests, host = self.store.fail_block(block), socket.gethostname()
         self._mark([BlockReport(block, 0, 0.0, host, digests, block.size, cause=cause)])
 
     def _set_aside(self, name: str, error: HpcvbiError) -> None:

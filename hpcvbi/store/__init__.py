@@ -3,7 +3,7 @@
 from hpcvbi.store.damage import Damage
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
-from hpcvbi.store.durable import storage_faults
+from hpcvbi.store.durable import check_room, storage_faults
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
 from hpcvbi.store.layout import Output, Variable
 from hpcvbi.store.manifest import ABSENT, changes
@@ -30,6 +30,7 @@ __all__ = [
     "begin",
     "changes",
     "check_place",
+    "check_room",
     "fingerprint",
     "is_sealed",
     "progress",

@@ -19,7 +19,7 @@ from hpcvbi.core.errors import StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.core.space import Param
 from hpcvbi.store import keys
-from hpcvbi.store.durable import check_room, storage_faults, sweep, write_files
+from hpcvbi.store.durable import storage_faults, sweep, write_files
 from hpcvbi.store.encode import Files, digests, encode_put, encode_round, person_files
 from hpcvbi.store.growth import kept_blocks
 from hpcvbi.store.index import Indexer
@@ -192,10 +192,6 @@ class Driver(Store):
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
 
-    def check_room(self, size: int, files: int) -> None:
-        """Raise StoreError where `size` bytes in so many `files` do not fit."""
-        check_room(self.folder, size, files)
-
     def audit(self, verify: Verify = "full") -> list[BlockKey]:
         """Verify every marked block; void and return those that do not hold."""
         done = self._marks.done()
@@ -214,6 +210,11 @@ class Driver(Store):
         """Whether an exact driver may mark a block: its content is what its void mark named."""
         was = self._marks.void_blocks.get(report.block.key) if self._exact else None
         return was is None or same_content(was, report)
+
+    def failed_before(self, block: Block) -> str | None:
+        """Why an exact driver has to store a block as failed, as its void mark says; or None."""
+        was = self._marks.void_blocks.get(block.key, {}) if self._exact else {}
+        return was.get("cause", "") if was.get("failed") else None
 
     def restore_people(self, people: Iterable[str]) -> None:
         """Write the metadata of people's folders again, which no mark names."""

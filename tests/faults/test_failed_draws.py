@@ -66,6 +66,19 @@ def test_failed_draws_are_counted_and_left_out(failing):
             assert attrs["masked"] == 16 and attrs["rows"] == 32
 
 
+def test_a_repair_writes_them_as_failed_again(failing):
+    study, _ = failing
+    out = study.parent / "out"
+    whole = files(out / "store.zarr")
+    (chain, round_, index), *_ = Store.open(out).failed_blocks()
+    (out / "store.zarr" / chain / round_ / "features" / f"c.{index}.0").unlink()
+    mended = hpcvbi("verify", out, "--repair", "--workers", 1)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert files(out / "store.zarr") == whole
+    assert sum(r.failed for r in progress(out).rounds) == 32
+    assert all(r.causes for r in progress(out).rounds if r.failed)
+
+
 def test_a_resumed_run_keeps_them_and_another_attempt_ends_equal(failing, finished):
     study, _ = failing
     kept = hpcvbi("run", study)
