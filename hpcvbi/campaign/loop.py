@@ -179,6 +179,8 @@ class Loop:
                 self._waiting[name] = wish
                 self.executor.learn(name, partial(_timed, wish.function))
                 return
+            if name in self.failed:
+                return
             if wish.background:
                 answer = None
             elif self._left[name, wish.round]:
@@ -195,13 +197,9 @@ class Loop:
         if (name, wish.round) in self._left:
             return
         subject = self.subjects[name]
-        brain, names, bits = (
-            subject.brain,
-            self.study.features.names,
-            bits_of(self.study, wish.round),
-        )
-        labels, times = brain.connectome.labels, subject.times_s
-        outputs = record.outputs(wish.keep, names, labels, times, bits)
+        brain, features = subject.brain, self.study.features.names
+        labels, bits = brain.connectome.labels, bits_of(self.study, wish.round)
+        outputs = record.outputs(wish.keep, features, labels, subject.times_s, bits)
         # a round that is there keeps its blocks, however many draws the study has by now
         block = self.store.draws(name, wish.round)[1] or block_size(
             self.study, subject, len(wish.theta), wish.keep

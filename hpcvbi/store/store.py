@@ -139,8 +139,8 @@ class Store:
         check_claims(group, prepared, names)
         marked = self._marks.done()
         draws, size = prepared["draws"], prepared["block"]
-        keys = sorted(k for k in marked if k[:2] == (chain, round) and k[2] < prepared["blocks"])
-        done = [Block(*k, k[2] * size, min((k[2] + 1) * size, draws)) for k in keys]
+        mine = sorted(k for k in marked if k[:2] == (chain, round) and k[2] < prepared["blocks"])
+        done = [Block(*k, k[2] * size, min((k[2] + 1) * size, draws)) for k in mine]
         good = blocks_that_hold(self.root, marked, (b.key for b in done), "size")
         lost = [b.index for b in done if b.key not in good]
         if lost:
