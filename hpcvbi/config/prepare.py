@@ -141,15 +141,26 @@ def _check_names(trial: Trial, brain: Brain) -> None:
 def _check_size(trial: Trial, brain: Brain, draws: int) -> None:
     bytes_each = np.dtype(trial.simulation.dtype).itemsize * brain.connectome.n_regions
     for number, section in enumerate(trial.monitors):
-        if isinstance(section, Direct) and section.keep:
-            size = draws * steps_of(brain.duration, section.period, section.name) * bytes_each
-            if size > LARGEST_RESULT:
-                with trial.at("monitors", number, "period"):
-                    raise ConfigError(
-                        f"{size / 1e9:.0f} GB of signals, at most {LARGEST_RESULT / 1e9:.0f} are "
-                        f"simulated at once: raise the period, simulate fewer draws, or write "
-                        f"keep: false and let other monitors summarise it"
-                    )
+        monitor, key, remedy = brain.monitors[number], "of", "simulate fewer draws"
+        if isinstance(monitor, Fc):
+            many = brain.connectome.n_regions
+        elif isinstance(monitor, Spectrum):
+            many = len(monitor.bins)
+        elif isinstance(section, Direct) and section.keep:
+            many, key = steps_of(brain.duration, section.period, section.name), "period"
+            remedy = (
+                "raise the period, simulate fewer draws, or write keep: false and let other "
+                "monitors summarise it"
+            )
+        else:
+            continue
+        size = draws * many * bytes_each
+        if size > LARGEST_RESULT:
+            with trial.at("monitors", number, key):
+                raise ConfigError(
+                    f"{size / 1e9:.0f} GB of signals, at most {LARGEST_RESULT / 1e9:.0f} are "
+                    f"simulated at once: {remedy}"
+                )
 
 
 def _initial(trial: Trial, brain: Brain) -> np.ndarray | Literal["random"] | None:

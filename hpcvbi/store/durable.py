@@ -9,11 +9,15 @@ import contextlib
 import errno
 import hashlib
 import os
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from hpcvbi.core.errors import StoreError
+
+Result = TypeVar("Result")
 
 TEMPORARY = (".tmp", ".partial")
 """Endings of files under construction: ours and zarr's. Never read; swept by the next driver."""
@@ -28,6 +32,12 @@ _FAULTS = {
     errno.EIO: "the file system reports an input/output error",
     errno.ESTALE: "the file system has lost the file (stale handle)",
 }
+
+
+PASSING = (errno.EIO, errno.ESTALE)
+"""Faults that a network file system may get over."""
+PAUSES_S = (0.5, 2.0)
+"""How long to wait before each further attempt [s]."""
 
 
 class Unanswered(StoreError):
@@ -46,6 +56,23 @@ def storage_faults(folder: Path) -> Iterator[None]:
             "Remove the cause and run the same command again (finished blocks are kept), or choose "
             "another `output:`."
         ) from error
+
+
+def patiently(work: Callable[[], Result]) -> Result:
+    """Do `work` and return its result; where it meets a fault that may pass, do all of it again.
+
+    All of it, for once an fsync has failed the kernel may drop what was written, and the next fsync
+    of the same file succeeds without it (Rebello et al. 2020, USENIX ATC, "Can applications recover
+    from fsync failures?").
+    """
+    for pause in PAUSES_S:
+        try:
+            return work()
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+        time.sleep(pause)
+    return work()
 
 
 def _room(folder: Path) -> str:

@@ -17,7 +17,7 @@ from hpcvbi.core.block import Block, Status, runs_of
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import arrays, keys
 from hpcvbi.store.creation import create
-from hpcvbi.store.durable import storage_faults, sync_directories
+from hpcvbi.store.durable import patiently, storage_faults, sync_directories
 from hpcvbi.store.encode import ATTRIBUTES
 from hpcvbi.store.layout import content_digest
 from hpcvbi.store.ledger import Record
@@ -93,13 +93,15 @@ class Store:
         wanted = sorted(arrays.outputs_of(group))
         if sorted(values) != wanted:
             raise StoreError(f"a block of {group} writes {wanted}, got {sorted(values)}")
+
+        def write() -> dict[str, list[int | str]]:
+            shards = [arrays.write_shard(group, n, block, np.asarray(values[n])) for n in wanted]
+            sync_directories((group / name / "c" for name in wanted), self.root)
+            return dict(zip(wanted, shards, strict=True))
+
         try:
             with storage_faults(self.folder):
-                digests = {
-                    name: arrays.write_shard(group, name, block, np.asarray(values[name]))
-                    for name in wanted
-                }
-                sync_directories((group / name / "c" for name in wanted), self.root)
+                digests = patiently(write)
         finally:
             if is_withdrawn(self.folder, block.chain):  # while this block was written
                 shutil.rmtree(self.root / block.chain, ignore_errors=True)

@@ -176,3 +176,31 @@ def test_signals_that_memory_cannot_hold_are_refused(tmp_path: Path) -> None:
     text = TRIAL.replace("duration: 2000", "duration: 2000000000")
     with pytest.raises(HpcvbiError, match=r":11: monitors.0.period: 288 GB of signals, at most 17"):
         prepare(load_trial(written(tmp_path, text)))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "said"),
+    [
+        ("{kind: fc, of: average}", r":9: monitors.1.of: 360 GB of signals, at most 17"),
+        (
+            "{kind: spectrum, of: average, segment: 1000, band: [1, 450]}",
+            r":9: monitors.1.of: 54 GB of signals, at most 17",
+        ),
+    ],
+)
+def test_summaries_that_memory_cannot_hold_are_refused(
+    tmp_path: Path, monitor: str, said: str
+) -> None:
+    text = f"""\
+output: results/t.nc
+connectome: {{kind: random, regions: 3000, seed: 2}}
+model: {{name: stuart_landau}}
+noise: {{on: [x]}}
+draws: {{kind: repeat, count: 10000}}
+simulation: {{dt: 0.5, duration: 2000}}
+monitors:
+  - {{kind: average, of: x, period: 1, keep: false}}
+  - {monitor}
+"""
+    with pytest.raises(HpcvbiError, match=said):
+        prepare(load_trial(written(tmp_path, text)))

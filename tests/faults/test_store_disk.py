@@ -20,7 +20,7 @@ from synthetic_people import write_study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import StoreBusy, StoreError
 from hpcvbi.core.space import Param
-from hpcvbi.store import Driver, Output, Store, Variable, progress
+from hpcvbi.store import Driver, Output, Store, Variable, check_room, durable, progress
 
 STUDY, SHA = {"seed": 1}, "e" * 64
 PARAMS = (Param("G", 1.0),)
@@ -122,13 +122,13 @@ def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(
 def test_what_does_not_fit_is_known_beforehand(disk: Disk) -> None:
     disk.mount("size=1m,nr_inodes=100")
     with Driver.create(disk.place / "study", STUDY, SHA) as store:
-        store.check_room(500_000, 50)
+        check_room(store.folder, 500_000, 50)
         for size, files in ((1_100_000, 1), (1, 101)):
             needed = (
                 rf"{size / 1e6:.1f} MB in {files} files are needed, [\d.]+ MB and \d+ files free"
             )
             with pytest.raises(StoreError, match=needed):
-                store.check_room(size, files)
+                check_room(store.folder, size, files)
 
 
 def test_a_read_only_store_can_be_read_and_is_not_written(
@@ -177,6 +177,47 @@ def test_a_store_that_vanishes_under_its_driver_is_noticed_and_may_come_back(
     assert marked(folder) == 1
     assert run(folder) == len(BLOCKS) - 1
     assert snapshot(folder) == whole
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("faults", [1, 2, 3])
+def test_a_fault_that_passes_is_waited_for_and_the_block_written_anew(
+    tmp_path: Path,
+    whole: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    faults: int,
+) -> None:
+    folder, fsync, waited = tmp_path / "study", os.fsync, list[float]()
+    run_until_marked(folder, 3)
+    left = faults
+
+    def failing(descriptor: int) -> None:
+        nonlocal left
+        if left and Path(os.readlink(f"/proc/self/fd/{descriptor}")).name == "c.3.0":
+            left -= 1
+            raise OSError(code, os.strerror(code))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        patch.setattr(durable.time, "sleep", waited.append)
+        if faults > len(durable.PAUSES_S):
+            with pytest.raises(StoreError, match=r"cannot write .* run the same command again"):
+                run(folder)
+            assert marked(folder) == 3
+        else:
+            run(folder)
+    assert waited == list(durable.PAUSES_S[:faults])
+    run(folder)
+    assert snapshot(folder) == whole
+
+
+def run_until_marked(folder: Path, blocks: int) -> None:
+    with Driver.create(folder, STUDY, SHA) as store:
+        store.prepare("a", "round_000", THETA, PARAMS, OUTPUTS, SIZE)
+        for block in store.missing(BLOCKS)[:blocks]:
+            store.mark(compute(store, block))
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES, errno.EMFILE])
