@@ -89,7 +89,7 @@ $(VENV)-gpu/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(VENV)/bin/python -m venv $(VENV)-gpu
 	echo "== installing numba-cuda and CUDA's assembler (1 GB) in $(VENV)-gpu"
 	$(VENV)-gpu/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
-	  numpy scipy numba pytest pytest-xdist '$(NUMBA_CUDA)' nvidia-cuda-nvcc
+	  numpy scipy numba pytest pytest-xdist hypothesis '$(NUMBA_CUDA)' nvidia-cuda-nvcc
 	touch $@
 
 $(VENV)-zarr/.installed: pyproject.toml

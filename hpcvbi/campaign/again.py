@@ -20,7 +20,7 @@ def try_again(store: Driver) -> int:
         for group in store.groups(chain)
         if rests_on(group, round)
     }
-    store.void(blocks, sorted(groups))
+    store.void(blocks, sorted(groups), superseded=True)
     return len(blocks)
 
 

@@ -14,7 +14,7 @@ from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
 from hpcvbi.core.block import WHOLE
-from hpcvbi.core.errors import ConfigError, DataError
+from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, measure
@@ -93,7 +93,12 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
-        data = yield Simulate(f"round_{number:03d}", space.from_unit(u), study.keep)
+        data = yield Simulate(
+            f"round_{number:03d}",
+            space.from_unit(u),
+            study.keep,
+            read=("theta", "status", "features"),
+        )
         group = f"inference_{number:03d}"
         x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
         proposed, learned = proposed + len(x), learned + int(np.isfinite(x).all(axis=1).sum())
@@ -127,7 +132,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
     fresh = yield Simulate("grid_fresh", fresh_theta, kept)
 
-    whole = np.isin(predicted["status"], WHOLE)
+    whole = np.isin(predicted["status"], WHOLE) & np.isfinite(predicted["features"]).all(axis=1)
+    if not whole.any():
+        raise TooFewSurvivors("predictive: no draw of the posterior has finite features")
     twins = yield Learn(
         "twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins"))
     )

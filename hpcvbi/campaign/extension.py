@@ -29,7 +29,7 @@ GROWS = {
     "yardsticks.grid.fresh": "more simulations of the best point",
 }
 """Numbers in a study file that may become larger."""
-MOVES = ("cohort.folder",)
+MOVES = ("cohort.folder", "cohort.pseudonyms")
 """Keys that may change freely as long as everybody's data are the same."""
 
 

@@ -18,12 +18,15 @@ from hpcvbi.campaign.stop import listening
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
 from hpcvbi.cluster import local_executor
 from hpcvbi.config import Study, cohort_of
+from hpcvbi.config.sections import Limits
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
 from hpcvbi.models.load import file_of
 from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
 
 NO_MARK = "no mark"
+_NO_LIMIT = Limits(lost=1.0)
+"""Whoever is in the store was let in by the limits of the run, which the manifest does not hold."""
 _NEEDS = {"twins": JUDGEMENT}
 """The data set that a learning step is for, where it bears another name."""
 
@@ -122,8 +125,9 @@ def _key(record: Mapping[str, Any]) -> tuple[str, str, int]:
 
 def _study_of(store: Store) -> Study:
     try:
-        return Study.from_dict(store.study["study"])
-    except (KeyError, TypeError):
+        dict(store.study["people"])
+        return Study.from_dict(store.study["study"]).model_copy(update={"limits": _NO_LIMIT})
+    except (KeyError, TypeError, ValueError):
         raise StoreError(f"{store.folder} holds no study that hpcvbi wrote") from None
 
 

@@ -48,7 +48,7 @@ def simulate(
     from hpcvbi import campaign
     from hpcvbi.cli import show
 
-    show.trial(Console(), campaign.simulate_trial(load_trial(file)))
+    show.trial(_console(), campaign.simulate_trial(load_trial(file)))
 
 
 @app.command()
@@ -56,11 +56,13 @@ def plan(study: StudyFile) -> None:
     """Say what a run would do: people, draws, blocks, bytes, core-hours. Spends nothing."""
     from hpcvbi import campaign
     from hpcvbi.cli import show
-    from hpcvbi.config import load
+    from hpcvbi.config import check, load
 
     loaded = load(study)
-    subjects = campaign.subjects_of(loaded, campaign.people_of(loaded))
-    show.plan(Console(), loaded, campaign.plan(loaded, subjects))
+    people = campaign.people_of(loaded)
+    check(loaded, people)
+    planned = campaign.plan(loaded, campaign.subjects_of(loaded, people))
+    show.plan(_console(), loaded, planned)
 
 
 @app.command()
@@ -104,7 +106,7 @@ def extend(
     from hpcvbi.cli import show_store
     from hpcvbi.config import load
 
-    console = Console()
+    console = _console()
     loaded = load(study)
     people = campaign.people_of(loaded)
     show_store.extension(console, campaign.plan_extension(loaded, people))
@@ -122,7 +124,7 @@ def status(study: StudyFile) -> None:
     from hpcvbi.config import load
     from hpcvbi.store import progress
 
-    show.status(Console(), progress(Path(load(study).output)))
+    show.status(_console(), progress(Path(load(study).output)))
 
 
 @app.command()
@@ -133,7 +135,7 @@ def report(study: StudyFile) -> None:
     from hpcvbi.report import build
     from hpcvbi.store import storage_faults
 
-    console = Console()
+    console = _console()
     folder = Path(load(study).output)
     with storage_faults(folder):
         written = build(folder)
@@ -165,7 +167,7 @@ def verify(
     from hpcvbi.cli import show_store
     from hpcvbi.cli.progress import progress_on
 
-    console = Console()
+    console = _console()
     found = campaign.verify(store)
     show_store.survey(console, found)
     if repair and not (found.holds and not found.index_behind):
@@ -173,6 +175,8 @@ def verify(
             repaired = campaign.repair(store, progress, workers, trust_model)
         show_store.repaired(console, repaired)
         found = repaired.after
+        if repaired.failed or repaired.different:
+            raise typer.Exit(1)
     elif found.damage:
         console.print(f"to mend it: hpcvbi verify {store} --repair", soft_wrap=True)
     if not found.holds:
@@ -204,7 +208,7 @@ def export(
     from hpcvbi import campaign
 
     name = campaign.export(store, target, format, person)
-    Console().print(f"wrote {target} ({name})", soft_wrap=True)
+    _console().print(f"wrote {target} ({name})", soft_wrap=True)
 
 
 @app.command()
@@ -218,7 +222,7 @@ def withdraw(
     from hpcvbi.report import build
 
     withdrawal = stores.withdraw(store, subject)
-    show.withdrawal(Console(), withdrawal)
+    show.withdrawal(_console(), withdrawal)
     build(store)
 
 
@@ -229,7 +233,7 @@ def doctor() -> None:
     from hpcvbi.sim.doctor import diagnose
 
     findings = diagnose()
-    show.health(Console(), findings)
+    show.health(_console(), findings)
     if any(finding.verdict == "problem" for finding in findings):
         raise typer.Exit(1)
 
@@ -243,7 +247,7 @@ def _run(study: Path, retry_failed: bool = False) -> None:
     from hpcvbi.store import progress as progress_of
     from hpcvbi.store import storage_faults
 
-    console = Console()
+    console = _console()
     loaded = load(study)
     folder, people = Path(loaded.output), campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
@@ -262,6 +266,11 @@ def _run(study: Path, retry_failed: bool = False) -> None:
         raise typer.Exit(1)
 
 
+def _console() -> Console:
+    """Return where to write; what is written is never markup: it may hold paths and errors."""
+    return Console(markup=False)
+
+
 def main() -> None:
     """Run the command line; an error that is known becomes one message and exit code 2."""
     try:
@@ -276,4 +285,5 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; the same command resumes the study", file=sys.stderr)
-        sys.exit(130)
+        sys.stderr.flush()
+        os._exit(130)

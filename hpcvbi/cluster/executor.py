@@ -96,7 +96,7 @@ class Executor:
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
         threads: Any = client.nthreads()
-        self.workers = len(threads)
+        self.workers = max(1, len(threads))  # one that has just died comes back
         client.subscribe_topic(BEGUN, self._note)
 
     @property

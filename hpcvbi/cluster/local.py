@@ -71,10 +71,13 @@ def local_executor(
                 dashboard_address="127.0.0.1:0",
                 worker_dashboard_address="127.0.0.1:0",
             )
+            running.callback(cluster.close)
+            client = Client(cluster, set_as_default=False)
+            client.register_plugin(LeaveCtrlC())
+            return Executor(client, folder, running.close, seconds)
         except OSError as error:
             running.close()
             raise ClusterError(f"cannot start {count} workers on this machine: {error}") from error
-        client = Client(cluster, set_as_default=False)
-    client.register_plugin(LeaveCtrlC())
-    running.callback(cluster.close)
-    return Executor(client, folder, running.close, seconds)
+        except BaseException:
+            running.close()
+            raise

@@ -89,7 +89,7 @@ def _round_order(item: tuple[tuple[str, str], object]) -> tuple[bool, str, str]:
 def _runs(records: Sequence[Mapping[str, Any]]) -> list[Run]:
     """Split the ledger where drivers started."""
     starts = [i for i, record in enumerate(records) if record["kind"] == "run started"]
-    parts = [records[a:b] for a, b in zip(starts, [*starts[1:], len(records)], strict=True)]
+    parts = [records[a:b] for a, b in zip(starts, [*starts[1:], len(records)], strict=False)]
     return [
         Run(
             begin=part[0]["at"],

@@ -186,23 +186,23 @@ class Driver(Store):
         same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
         if not (mark and same and group_holds(self.root, mark, "full")):
             was = mark or self._marks.void_puts.get((chain, group))
-            if self._exact and was and was["id"] != identity:
+            stale = self.is_stale(chain, group)
+            if self._exact and was and was["id"] != identity and not stale:
                 raise differs(f"{chain}/{group}", "it")
             files = encode_put(chain, group, variables, coords, attrs, key)
             self._replace((chain, group), {"kind": "put", "id": identity}, files)
         return self._marks.puts[chain, group]["files"]
 
-    def audit(self, verify: Verify = "full") -> list[BlockKey]:
-        """Verify every marked block; void and return those that do not hold."""
-        done = self._marks.done()
-        lost = sorted(done.keys() - blocks_that_hold(self.root, done, done, verify))
-        self.void(lost)
-        return lost
-
-    def void(self, blocks: Iterable[BlockKey], puts: Iterable[GroupKey] = ()) -> None:
-        """Take the marks of blocks and of data sets back, durably."""
-        records = [{"kind": "void", "chain": c, "group": g, "index": i} for c, g, i in blocks]
-        records += [{"kind": "void", "chain": c, "group": g} for c, g in puts]
+    def void(
+        self,
+        blocks: Iterable[BlockKey],
+        puts: Iterable[GroupKey] = (),
+        superseded: bool = False,
+    ) -> None:
+        """Take the marks of blocks and of data sets back, durably; for good if `superseded`."""
+        about = {"kind": "void", **({"superseded": True} if superseded else {})}
+        records = [{**about, "chain": c, "group": g, "index": i} for c, g, i in blocks]
+        records += [{**about, "chain": c, "group": g} for c, g in puts]
         if records:
             self._append(*records)
 

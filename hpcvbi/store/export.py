@@ -36,6 +36,8 @@ People = Sequence[str] | None
 def export_netcdf(store: Path, target: Path, people: People, about: dict[str, str]) -> None:
     """Write every group: into one file TARGET.nc, or else into a folder, a file per group."""
     tree = open_store(store, people)
+    if not tree.children:
+        raise ExportError(f"{store} has nothing to export yet: nobody's round has begun")
     tree.attrs.update(about)
     plain = xr.DataTree.from_dict({node.path: _plain(node.to_dataset()) for node in tree.subtree})
     if target.suffix == ".nc":

@@ -98,7 +98,10 @@ class Marks:
             self.blocks[key] = record
             self.void_blocks.pop(key, None)
         elif "index" in record:
-            self._void_block((*group, int(record["index"])))
+            key = (*group, int(record["index"]))
+            self._void_block(key)
+            if record.get("superseded"):
+                self.void_blocks.pop(key, None)
         else:
             self.stale.discard(group)
             for marks, void in ((self.rounds, self.void_rounds), (self.puts, self.void_puts)):

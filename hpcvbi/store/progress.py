@@ -79,7 +79,7 @@ def progress(folder: Path | str) -> Progress:
         puts=tuple(sorted(marks.puts)),
         events=tuple(marks.events),
         ignored=marks.ignored,
-        driver=_owner(folder),
+        driver=driver_of(folder),
         withdrawn=tuple(tombstones(folder).values()),
         stale=tuple(sorted(marks.stale & marks.puts.keys())),
     )
@@ -102,7 +102,8 @@ def read_marks(folder: Path, manifests: Sequence[Manifest]) -> Marks:
     return marks
 
 
-def _owner(folder: Path) -> Owner | None:
+def driver_of(folder: Path) -> Owner | None:
+    """Who holds the lock; StoreError where that cannot be read."""
     try:
         return read_owner(folder)
     except OSError as error:

@@ -42,8 +42,8 @@ def published(target: Path) -> Iterator[Path]:
             raise
         except Exception as error:  # codecs raise various errors on damaged bytes
             raise ExportError(
-                f"cannot write {target}: {error}. If data in the store are damaged, run the study "
-                "again: it computes them anew"
+                f"cannot write {target}: {error}. If data in the store are damaged, `hpcvbi verify "
+                "STORE --repair` computes them again"
             ) from error
         finally:
             shutil.rmtree(workshop, ignore_errors=True)

@@ -48,8 +48,8 @@ def open_store(
     people
         Whose groups are opened; everybody's by default.
     verify
-        What marked files are compared with: their size, or with "full" their SHA-256, which reads
-        all of them.
+        What the files of rounds are compared with: their size, or with "full" their SHA-256, which
+        reads all of them. Data sets written whole are small: they are always compared in full.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def open_store(
     root, blocks = folder / "store.zarr", marks.done()
     tree = {"/": xr.Dataset(attrs=root_attrs(sha256))}
     for (chain, group), mark in groups.items():
-        if not group_holds(root, mark, verify):
+        if not group_holds(root, mark, "full" if mark["kind"] == "put" else verify):
             raise StoreError(_gone(group_path(root, chain, group)))
         tree[f"{chain}/{group}"] = (
             _round(root, mark, blocks, verify) if mark["kind"] == "prepared" else _open(root, mark)
@@ -157,6 +157,6 @@ def _masked(array: xr.DataArray, runs: Sequence[tuple[int, int]]) -> xr.DataArra
 def _gone(group: Path, blocks: Sequence[int] = ()) -> str:
     which = f"the data of blocks {list(blocks)} of {group}" if blocks else f"{group}"
     return (
-        f"{which} are gone or damaged, though the ledger marks them: run the study again, which "
-        "computes them anew, or open only other people's results (people=[...])"
+        f"{which} are gone or damaged, though the ledger marks them: `hpcvbi verify STORE "
+        "--repair` computes them again; or open only other people's results"
     )

@@ -21,10 +21,10 @@ from hpcvbi.store.durable import TEMPORARY
 from hpcvbi.store.encode import person_files
 from hpcvbi.store.index import index
 from hpcvbi.store.ledger import Refused
-from hpcvbi.store.lock import LOCK_NAME, Owner, read_owner
+from hpcvbi.store.lock import LOCK_NAME, Owner
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import GroupKey, Marks
-from hpcvbi.store.progress import read_marks
+from hpcvbi.store.progress import driver_of, read_marks
 
 BESIDE = (LOCK_NAME, "run.log", "report.html")
 """Files beside store.zarr that belong there, besides manifests and ledger."""
@@ -82,7 +82,7 @@ def survey(folder: Path | str) -> Survey:
         damage = _examine(root, marks, doubtful)
         seen.update(doubtful)
     found = list(damage.values())
-    driver = read_owner(folder)
+    driver = driver_of(folder)
     alive = driver is not None and driver.alive is not False
     people = sorted({file.chain for file in listed})
     found += _people(root, people)

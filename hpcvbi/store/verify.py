@@ -126,6 +126,6 @@ def check_claims(group: Path, prepared: Record, names: Iterable[str]) -> None:
         if (array.shape[:1], piece) != ((draws,), wanted):
             raise StoreError(
                 f"{group / name} has shape {array.shape} in pieces of {piece}; the ledger says "
-                f"{draws} draws in blocks of {block}: run the study again"
+                f"{draws} draws in blocks of {block}: see `hpcvbi verify`"
             )
     check_read(group, size)

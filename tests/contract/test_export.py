@@ -209,7 +209,7 @@ def test_who_is_not_finished_is_named(tmp_path: Path) -> None:
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
-    with pytest.raises(ExportError, match="If data in the store are damaged, run the study again"):
+    with pytest.raises(ExportError, match="If data in the store are damaged, `hpcvbi verify"):
         export(folder, tmp_path / "all", "netcdf")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study"]
     early = write(tmp_path / "early", Cohort({}, unjudged=("101",)))

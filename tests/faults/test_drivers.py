@@ -254,7 +254,7 @@ class Skewed(datetime):
 
 ledger.datetime = Skewed
 with Driver.open(Path(sys.argv[1])) as store:
-    print(len(store.audit("full")))
+    print(len(lost_blocks(store)))
 print(run(Path(sys.argv[1])))
 """
 
