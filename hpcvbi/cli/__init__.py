@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hpcvbi.core.errors import HpcvbiError, Stopped
+from hpcvbi.core.errors import HpcvbiError, KeyRefused, Stopped
 
 RESUMABLE = 75
 """Exit code of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"."""
@@ -223,7 +223,12 @@ def withdraw(
 
     withdrawal = stores.withdraw(store, subject)
     show.withdrawal(_console(), withdrawal)
-    build(store)
+    try:
+        build(store)
+    except KeyRefused as error:
+        raise KeyRefused(
+            f"{error}; the data are deleted, the report is as it was: run this again with the key"
+        ) from None
 
 
 @app.command()

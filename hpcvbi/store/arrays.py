@@ -1,5 +1,6 @@
 """Shards in and out: one block is one shard per array, written by one worker at a time."""
 
+import errno
 import math
 import os
 import threading
@@ -70,6 +71,10 @@ def _cached(folder: Path, mode: str, load: Callable[[], Any]) -> Any:
         if not is_plain(folder / "zarr.json"):
             raise ValueError("a link, or no regular file")
         value = load()
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EIO, errno.ENOENT):  # no file, or a bad one
+            raise _damaged(folder, error) from error
+        raise Unanswered(f"cannot read {folder}: {error.strerror}") from error
     except Exception as error:  # zarr raises various errors on damaged metadata
         raise _damaged(folder, error) from error
     with _guard:

@@ -18,7 +18,7 @@ from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.core.space import Param
-from hpcvbi.store import keys
+from hpcvbi.store import keys, marks
 from hpcvbi.store.durable import storage_faults, sweep, write_files
 from hpcvbi.store.encode import Files, digests, encode_put, encode_round, person_files
 from hpcvbi.store.growth import kept_blocks
@@ -129,7 +129,7 @@ class Driver(Store):
         if stored is not None and stored.shape[1] == len(params):
             theta = np.concatenate([stored, theta[len(stored) :]])
         layout = RoundLayout(tuple(params), tuple(outputs), len(theta), block)
-        key = keys.name_of_key(self.folder, chain, self.study)
+        key = self._name_of_key(chain)
         identity = keys.blind(self.folder, chain, layout.identity(theta))
         same = mark is not None and mark["id"] == identity
         if mark and same and stored is not None and group_holds(self.root, mark, "full"):
@@ -180,13 +180,13 @@ class Driver(Store):
             raise StoreError(f"{folder} is a round; a data set needs a name of its own")
         check_distinct(v.name for v in [*variables, *coords])
         sizes([*variables, *coords])
-        key = keys.name_of_key(self.folder, chain, self.study)
+        key = self._name_of_key(chain)
         identity = keys.blind(self.folder, chain, put_identity(variables, coords, attrs))
         mark = self._marks.puts.get((chain, group))
-        same = mark is not None and mark["id"] == identity and not self.is_stale(chain, group)
+        stale = self.is_stale(chain, group)
+        same = mark is not None and mark["id"] == identity and not stale
         if not (mark and same and group_holds(self.root, mark, "full")):
             was = mark or self._marks.void_puts.get((chain, group))
-            stale = self.is_stale(chain, group)
             if self._exact and was and was["id"] != identity and not stale:
                 raise differs(f"{chain}/{group}", "it")
             files = encode_put(chain, group, variables, coords, attrs, key)
@@ -194,16 +194,10 @@ class Driver(Store):
         return self._marks.puts[chain, group]["files"]
 
     def void(
-        self,
-        blocks: Iterable[BlockKey],
-        puts: Iterable[GroupKey] = (),
-        superseded: bool = False,
+        self, blocks: Iterable[BlockKey], puts: Iterable[GroupKey] = (), superseded: bool = False
     ) -> None:
         """Take the marks of blocks and of data sets back, durably; for good if `superseded`."""
-        about = {"kind": "void", **({"superseded": True} if superseded else {})}
-        records = [{**about, "chain": c, "group": g, "index": i} for c, g, i in blocks]
-        records += [{**about, "chain": c, "group": g} for c, g in puts]
-        if records:
+        if records := marks.void_marks(blocks, puts, superseded):
             self._append(*records)
 
     def as_before(self, report: BlockReport) -> bool:
@@ -245,6 +239,10 @@ class Driver(Store):
             sweep(self.root)
             self._indexer.write(self.sha256)
 
+    def _name_of_key(self, chain: str) -> str | None:
+        # a key that sealed what is marked is never replaced: it has to be restored
+        return keys.name_of_key(self.folder, chain, self.study, make=not self.groups(chain))
+
     def _the_lock(self) -> tuple[DriverLock, Ledger]:
         if self._held is None:
             raise StoreError("only a driver that holds the lock may write: `with Driver(...)`")
@@ -252,10 +250,10 @@ class Driver(Store):
 
     def _append(self, *records: Mapping[str, Any]) -> list[Record]:
         _, ledger = self._the_lock()
-        marks = self._marks
+        current = self._marks
         with storage_faults(self.folder):
             stored = ledger.append(*records)
-        marks.apply(stored)
+        current.apply(stored)
         self.written += stored
         return stored
 

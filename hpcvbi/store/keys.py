@@ -22,6 +22,7 @@ from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.store.durable import make_directory, sync, write_durably
 from hpcvbi.store.seal import DataKey
+from hpcvbi.store.trust import read_json
 
 _LARGEST = 1024
 """Bytes of the largest file that is looked at as a key."""
@@ -148,12 +149,12 @@ def data_key(folder: Path, person: str, *, make: bool = False) -> DataKey:
     return _people[name]
 
 
-def name_of_key(folder: Path, person: str, study: Mapping[str, Any]) -> str | None:
+def name_of_key(folder: Path, person: str, study: Mapping[str, Any], *, make: bool) -> str | None:
     """Return the name of the key that seals a person's data, made if need be; None where the
     `study` in the manifest is not encrypted.
     """
     if is_sealed(folder):
-        return data_key(folder, person, make=True).id
+        return data_key(folder, person, make=make).id
     if study.get("study", {}).get("encryption"):
         raise KeyRefused(f"{folder}/keys is gone: restore it from a copy")
     return None
@@ -231,7 +232,7 @@ def _bound(whose: str) -> bytes:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        body = json.loads(path.read_bytes())
+        body = read_json(path, 4 * _LARGEST)
     except FileNotFoundError:
         raise KeyRefused(f"the wrapped key {path} is gone: what it sealed is unreadable") from None
     except (OSError, ValueError) as error:

@@ -103,13 +103,14 @@ class Marks:
             if record.get("superseded"):
                 self.void_blocks.pop(key, None)
         else:
+            outdated = record.get("superseded") or group in self.stale
             self.stale.discard(group)
             for marks, void in ((self.rounds, self.void_rounds), (self.puts, self.void_puts)):
                 if group in marks:
                     void[group] = marks.pop(group)
             for key in [key for key in self.blocks if key[:2] == group]:
                 self._void_block(key)
-            if record.get("superseded"):
+            if outdated:
                 self._forget(group)
         if kind != "void":
             self.history.append(record)
@@ -161,6 +162,15 @@ def block_mark(report: BlockReport, prepared: Record) -> Record:
         "digests": report.digests,
         "id": prepared["id"],
     }
+
+
+def void_marks(
+    blocks: Iterable[BlockKey], groups: Iterable[GroupKey], superseded: bool
+) -> list[Record]:
+    """Return the records that take the marks of blocks and of whole groups back."""
+    about = {"kind": "void", **({"superseded": True} if superseded else {})}
+    records = [{**about, "chain": c, "group": g, "index": i} for c, g, i in blocks]
+    return records + [{**about, "chain": c, "group": g} for c, g in groups]
 
 
 def same_content(mark: Record, report: BlockReport) -> bool:

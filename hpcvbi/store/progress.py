@@ -95,6 +95,12 @@ def read_marks(folder: Path, manifests: Sequence[Manifest]) -> Marks:
     marks.apply(records)
     last = manifests[-1]
     extended = {event.get("sha256") for event in marks.events if event["kind"] == "extended"}
+    lost = extended - {manifest.sha256 for manifest in manifests}
+    if lost and (lost := lost - {manifest.sha256 for manifest in read_manifests(folder)}):
+        raise StoreError(
+            f"{folder} was extended to the study {min(map(str, lost))[:12]}, whose MANIFEST.*.json "
+            "is missing: restore it from a copy"
+        )
     if last.before is not None and last.sha256 not in extended:
         marks.supersede(last.superseded)
         about = {"sha256": last.sha256, "before": last.before, "changes": list(last.changes)}

@@ -26,6 +26,7 @@ from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
+from hpcvbi.store.tombstone import tombstones
 from hpcvbi.store.verify import Verify, blocks_that_hold, group_holds, group_path
 
 __all__ = ["folder_of", "gather", "open_store"]
@@ -91,7 +92,9 @@ def folder_of(path: Path | str) -> Path:
 
 
 def _groups(folder: Path, marks: Marks, people: Sequence[str] | None) -> dict[GroupKey, Record]:
+    gone = tombstones(folder)
     groups = dict(sorted({**marks.rounds, **marks.puts}.items()))
+    groups = {key: mark for key, mark in groups.items() if key[0] not in gone}
     if people is None:
         return groups
     known = {chain for chain, _ in groups}

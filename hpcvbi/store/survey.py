@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 from hpcvbi.core.errors import StoreError
+from hpcvbi.store import keys
 from hpcvbi.store.damage import Damage, Known, Marked, marked_files, path_of
 from hpcvbi.store.durable import TEMPORARY
 from hpcvbi.store.encode import person_files
@@ -25,6 +26,8 @@ from hpcvbi.store.lock import LOCK_NAME, Owner
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import GroupKey, Marks
 from hpcvbi.store.progress import driver_of, read_marks
+from hpcvbi.store.tombstone import tombstones
+from hpcvbi.store.trust import LARGEST_INDEX, LARGEST_METADATA, read_json
 
 BESIDE = (LOCK_NAME, "run.log", "report.html")
 """Files beside store.zarr that belong there, besides manifests and ledger."""
@@ -71,13 +74,13 @@ def survey(folder: Path | str) -> Survey:
     root, begin = folder / "store.zarr", monotonic()
     sha256 = read_manifests(folder)[-1].sha256
     marks = _marks(folder)
-    listed = _files_of(marks)
+    listed = _files_of(folder, marks)
     damage, seen = _examine(root, marks, listed), set(listed)
     for _ in range(_LOOKS):
         if not damage:
             break
         marks = _marks(folder)
-        listed = _files_of(marks)
+        listed = _files_of(folder, marks)
         doubtful = [file for file in listed if file in damage or file not in seen]
         damage = _examine(root, marks, doubtful)
         seen.update(doubtful)
@@ -86,6 +89,7 @@ def survey(folder: Path | str) -> Survey:
     alive = driver is not None and driver.alive is not False
     people = sorted({file.chain for file in listed})
     found += _people(root, people)
+    found += _keys(folder, people)
     wrong, behind = _index(root, sha256, {file.file for file in found})
     found += [] if driver else wrong  # whoever was killed left it behind, the next one mends it
     leftovers, unvouched, strangers = _others(folder, marks, listed, people, alive)
@@ -111,9 +115,11 @@ def _marks(folder: Path) -> Marks:
     return read_marks(folder, read_manifests(folder))
 
 
-def _files_of(marks: Marks) -> list[Marked]:
+def _files_of(folder: Path, marks: Marks) -> list[Marked]:
+    """Marked files, but for those of people whose withdrawal is under way."""
+    gone = tombstones(folder)
     records = [*marks.rounds.values(), *marks.puts.values(), *marks.done().values()]
-    return [file for record in records for file in marked_files(record)]
+    return [f for record in records if record["chain"] not in gone for f in marked_files(record)]
 
 
 def _examine(root: Path, marks: Marks, listed: Iterable[Marked]) -> dict[Marked, Damage]:
@@ -135,7 +141,7 @@ def _people(root: Path, people: Iterable[str]) -> Iterator[Damage]:
             path = root / name
             file = f"{root.name}/{name}"
             try:
-                if json.loads(path.read_bytes()) != json.loads(wanted):
+                if read_json(path, LARGEST_METADATA) != json.loads(wanted):
                     yield Damage(person, "", None, "", "other content", file)
             except FileNotFoundError:
                 yield Damage(person, "", None, "", "missing", file)
@@ -143,12 +149,20 @@ def _people(root: Path, people: Iterable[str]) -> Iterator[Damage]:
                 yield Damage(person, "", None, "", "flipped bits", file)
 
 
+def _keys(folder: Path, people: Iterable[str]) -> Iterator[Damage]:
+    """The wrapped keys that are gone: without them nothing of the person can be read any more."""
+    if keys.is_sealed(folder):
+        for person in people:
+            if not (folder / (name := f"keys/people/{person}.key")).is_file():
+                yield Damage(person, "", None, "", "missing", name)
+
+
 def _index(root: Path, sha256: str, damaged: set[str]) -> tuple[list[Damage], bool]:
     """Damage to the index of all groups, and whether it is behind the store."""
     path, name = root / "zarr.json", f"{root.name}/zarr.json"
     try:
         wanted = json.loads(index(root, sha256))
-        found = json.loads(path.read_bytes())
+        found = read_json(path, LARGEST_INDEX)
         nodes = found["consolidated_metadata"]["metadata"]
         theirs = wanted["consolidated_metadata"]["metadata"]
         wrong = [

@@ -13,6 +13,7 @@ from pathlib import Path
 from hpcvbi.core.errors import StoreError
 from hpcvbi.core.identifier import check_id
 from hpcvbi.store.durable import make_directory, write_durably
+from hpcvbi.store.trust import LARGEST_LOCK, read_json
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,19 @@ class Tombstone:
 
 def tombstones(folder: Path) -> Mapping[str, Tombstone]:
     """Everybody who has withdrawn, also those whose withdrawal is not finished."""
-    found = {}
-    for path in sorted((folder / "withdrawn").glob("*.json")):
-        try:
-            stone = Tombstone(**json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"{path} is damaged ({error}): run `hpcvbi withdraw {folder} {path.stem}` again"
-            ) from None
-        found[path.stem] = stone
-    return found
+    paths = sorted((folder / "withdrawn").glob("*.json"))
+    return {path.stem: read_stone(folder, path.stem) for path in paths}
+
+
+def read_stone(folder: Path, person: str) -> Tombstone:
+    """Return one person's tombstone; StoreError where it is damaged."""
+    path = stone_path(folder, person)
+    try:
+        return Tombstone(**read_json(path, LARGEST_LOCK))
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(
+            f"{path} is damaged ({error}): run `hpcvbi withdraw {folder} {person}` again"
+        ) from None
 
 
 def check_finished(folder: Path) -> None:

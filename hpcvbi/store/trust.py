@@ -21,8 +21,10 @@ LARGEST_MANIFEST = 2**26
 """Bytes of a manifest: a study with the texts that it names."""
 LARGEST_METADATA = 2**23
 """Bytes of a zarr.json."""
+LARGEST_INDEX = 2**30
+"""Bytes of the root's zarr.json, which holds all others."""
 LARGEST_LOCK = 2**12
-LARGEST_LEDGER = 2**29
+LARGEST_LEDGER = 2**32
 """Bytes of all segments of a ledger: a million blocks."""
 LONGEST_RECORD = 2**20
 """Bytes of a line of the ledger."""
@@ -33,6 +35,8 @@ LARGEST_TEXT = 2**28
 LARGEST_READ = 2**34
 """Bytes that are read into memory at once; half of the machine's memory if that is less."""
 MOST_DRAWS = 2**40
+MOST_BLOCKS = 2**21
+"""Blocks of a round: whoever checks or opens a store lists them all."""
 CODECS = ("bytes", "vlen-utf8", "zstd", "blosc", "crc32c", "sharding_indexed", "hpcvbi.sealed")
 """Codecs that a store of hpcvbi uses; none of them runs code or makes objects."""
 DTYPES = {
@@ -88,7 +92,11 @@ def check_record(record: Mapping[str, Any]) -> None:
     kind = record["kind"]
     if kind == "prepared":
         draws, block, blocks = (_whole(record, key, 1) for key in ("draws", "block", "blocks"))
-        if blocks != -(-draws // block) or not isinstance(record["theta"], str):
+        if (
+            blocks > MOST_BLOCKS
+            or blocks != -(-draws // block)
+            or not isinstance(record["theta"], str)
+        ):
             raise ValueError("draws, block and blocks disagree")
     if kind in ("prepared", "put"):
         for name, (size, sha256) in dict(record["files"]).items():
@@ -96,8 +104,12 @@ def check_record(record: Mapping[str, Any]) -> None:
                 raise ValueError("files")
     if kind == "block":
         start, stop = _whole(record, "start", 0), _whole(record, "stop", 1)
-        for key in ("index", "diverged"):
-            _whole(record, key, 0)
+        _whole(record, "index", 0)
+        for key in ("diverged", "failed", "halved", "quartered"):
+            if not _is_whole(record.get(key, 0)):
+                raise ValueError(key)
+        if type(record["seconds"]) not in (int, float) or record["seconds"] > 1e12:
+            raise ValueError("seconds")
         if not (start < stop and 0 <= float(record["seconds"]) < math.inf):
             raise ValueError("start, stop or seconds")
         if not (isinstance(record["at"], str) and len(record["at"]) < 64):

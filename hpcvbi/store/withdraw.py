@@ -14,6 +14,7 @@ Not provable from here: what a file system, a snapshot or a tape keeps of delete
 encrypted store they keep nothing that can be read), and what was copied elsewhere.
 """
 
+import contextlib
 import json
 import re
 import shutil
@@ -39,7 +40,7 @@ from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.manifest import forget, knows, read_manifests
 from hpcvbi.store.marks import KINDS, Marks
 from hpcvbi.store.progress import read_marks
-from hpcvbi.store.tombstone import Tombstone, bury, stone_path, tombstones
+from hpcvbi.store.tombstone import Tombstone, bury, read_stone, stone_path
 
 _LARGEST_SEARCHED = 2**26
 _FIXED = ("kind", "study", "at")
@@ -100,12 +101,9 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
 
 def _begin(folder: Path, person: str, study: Mapping[str, Any], marks: Marks) -> Tombstone:
     path = stone_path(folder, person)
-    try:
-        if (found := tombstones(folder).get(person)) is not None:
-            return found
-    except StoreError:  # damaged: whoever has a tombstone has withdrawn
-        if not path.exists():
-            raise
+    if path.exists():
+        with contextlib.suppress(StoreError):  # damaged: whoever has one has withdrawn
+            return read_stone(folder, person)
     files = _marked_files(marks, person)
     known = {*study.get("people", {}), *(chain for chain, _ in (*marks.rounds, *marks.puts))}
     if not path.exists() and person not in known:

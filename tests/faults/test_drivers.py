@@ -246,6 +246,7 @@ real, skew = time.time, float(sys.argv[2])
 time.time = lambda: real() + skew
 from datetime import datetime, timedelta
 from hpcvbi.store import ledger
+from lost_blocks import lost_blocks
 
 class Skewed(datetime):
     @classmethod
