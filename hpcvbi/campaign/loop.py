@@ -14,7 +14,7 @@ import numpy as np
 from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
 from hpcvbi.campaign.limits import Attempts, too_many_lost
-from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw
+from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw, check_blocks
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.campaign.whole import lacking
 from hpcvbi.cluster import Executor, Failure, Learned
@@ -70,6 +70,7 @@ def run(
 ) -> Outcome:
     """Run the study to its end; Stopped if `stop` says so."""
     subjects = subjects_of(study, people)
+    check_blocks(study, subjects)
     loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress, stop)
     left = lacking(study, store, [s.name for s in subjects])
     for name in left:

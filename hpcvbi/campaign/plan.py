@@ -9,6 +9,8 @@ from hpcvbi.campaign.blocks import draws_per_block
 from hpcvbi.campaign.chain import Subject, algorithm_of
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
+from hpcvbi.core.errors import ConfigError
+from hpcvbi.store import LARGEST_CHUNK
 
 NODE_STEPS_PER_CORE_SECOND = 100e6
 """A cautious rate of the engine in float32; `make bench` measures the machine's own."""
@@ -63,14 +65,31 @@ def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int
 
 
 def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]) -> int:
-    """Return the draws per block of a round of `draws` that keeps `keep`, as study and data say."""
-    if study.block is not None:
-        return study.block
+    """Return the draws per block of a round of `draws` that keeps `keep`, as study and data say.
+
+    Raises
+    ------
+    ConfigError : the study's `block` makes shards that no reader takes.
+    """
     sizes = _sizes(subject)
     kept = max((sizes[name] for name in keep), default=0)
+    if study.block is not None:
+        if min(draws, study.block) * kept > LARGEST_CHUNK:
+            raise ConfigError(
+                f"block: {study.block} draws of {kept} bytes do not fit into one shard; write at "
+                f"most {LARGEST_CHUNK // kept}, or null"
+            )
+        return study.block
     number = np.dtype(study.simulation.dtype).itemsize
     simulated = len(subject.brain.monitors) * sizes["bold"] // 4 * number
     return draws_per_block(draws, kept, simulated)
+
+
+def check_blocks(study: Study, subjects: Sequence[Subject]) -> None:
+    """Raise ConfigError if the blocks of any round would be too large to be read."""
+    for draws, keep in rounds_of(study).values():
+        for subject in subjects:
+            block_size(study, subject, draws, keep)
 
 
 def bits_of(study: Study, round: str) -> int | None:

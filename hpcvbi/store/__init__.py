@@ -11,10 +11,12 @@ from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
 from hpcvbi.store.survey import Survey, survey
 from hpcvbi.store.tombstone import Tombstone, tombstones
+from hpcvbi.store.trust import LARGEST_CHUNK
 from hpcvbi.store.withdraw import Withdrawal, withdraw
 
 __all__ = [
     "ABSENT",
+    "LARGEST_CHUNK",
     "Damage",
     "Driver",
     "KeySource",

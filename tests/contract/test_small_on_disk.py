@@ -18,6 +18,7 @@ from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.core.block import BlockReport, Status, blocks_of
+from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.space import Param
 from hpcvbi.store import Driver, Output, Variable
 from hpcvbi.store.layout import RoundLayout
@@ -114,6 +115,20 @@ def test_the_study_decides_and_an_explicit_number_stays_possible(people_folder, 
     # BOLD of a draw has 4 * 12 * 300 bytes: 16 blocks of 256 draws have 3.7 MB each
     assert chosen == {"round_000": 32, "round_001": 32, "predictive": 2, "grid": 2, "grid_fresh": 2}
     assert blocks(text.replace("block: 16\n", "")) == chosen
+
+
+def test_a_block_that_no_reader_takes_is_refused(people_folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys.modules["hpcvbi.campaign.plan"], "LARGEST_CHUNK", 100_000)
+    study = load(write_study(tmp_path / "s.yaml", people_folder, tmp_path / "out", 16))
+    people = cohort_of(study)
+    with pytest.raises(ConfigError, match=r"block: 16 draws of 14400 bytes .* at most 6, or null"):
+        plan(study, subjects_of(study, people))
+    manifest, sha256 = identity(study, people)
+    with (
+        Driver.create(tmp_path / "out", manifest, sha256) as store,
+        pytest.raises(ConfigError, match="at most 6"),
+    ):
+        run(study, people, store, lambda: Together(tmp_path / "out"), Silent(), Stop())
 
 
 def test_marks_that_come_together_are_one_fsync(people_folder, tmp_path, monkeypatch) -> None:
