@@ -88,6 +88,8 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
     for key, was, now in changes(stored, given):
         line = f"{key}: {_shown(was)} in the store, {_shown(now)} in your study"
         kind, _, person = key.partition(".")
+        if key == "people" and was == {}:
+            continue  # all have withdrawn; whoever comes in has a line
         if kind == "people" and was is ABSENT:
             newcomers.append(person)
             lines.append(f"person {person} comes in")

@@ -8,9 +8,10 @@ import pytest
 from conftest import files, hpcvbi
 
 from hpcvbi import campaign
+from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.config import cohort_of, load
 from hpcvbi.core.errors import ConfigError, StoreMismatch
-from hpcvbi.store import Store
+from hpcvbi.store import Driver, Store, withdraw
 
 STUDY = """\
 name: growing
@@ -188,3 +189,13 @@ def test_data_may_move_when_they_stay_the_same(
         tmp_path / "moved"
     )
     assert conduct(study) == 0
+
+
+def test_somebody_may_come_when_all_have_withdrawn(people_folder: Path, tmp_path: Path) -> None:
+    study = load(write(tmp_path / "study.yaml", people_folder, SMALL))
+    manifest, sha256 = manifest_of(study, cohort_of(study))
+    with Driver.create(tmp_path / "out", manifest, sha256):
+        pass
+    withdraw(tmp_path / "out", "anna")
+    found = plan(write(tmp_path / "study.yaml", people_folder, {**SMALL, "people": ["ben"]}))
+    assert found.people == ("ben",) and found.changes == ("person ben comes in",)
