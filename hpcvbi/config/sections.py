@@ -121,15 +121,15 @@ class Grid(Section):
     points: Annotated[int, Field(ge=2, le=10_000)] = 12
     draws: Count = 4
     """Simulations per point."""
-    fresh: Count = 16
-    """Simulations of the best point on new seeds."""
+    fresh: Annotated[int, Field(ge=2, le=10**9)] = 16
+    """Simulations of the best point on new seeds; their spread needs two."""
 
 
 class Yardsticks(Section):
     """What the posterior is compared with, per person."""
 
-    predictive: Count = 64
-    """Posterior draws that are simulated again."""
+    predictive: Annotated[int, Field(ge=20, le=10**9)] = 64
+    """Posterior draws that are simulated again; fewer than 20 cannot reach p < .05."""
     grid: Grid
 
 

