@@ -16,6 +16,16 @@ settings.load_profile("hpcvbi")
 TRUTHS = {"anna": 0.7, "ben": 1.15}
 
 
+class Quiet:
+    """Nobody who is told how it goes."""
+
+    def planned(self, *words: object) -> None: ...
+    def computed(self, *words: object) -> None: ...
+    def learned(self, *words: object) -> None: ...
+    def judged(self, *words: object) -> None: ...
+    def failed(self, *words: object) -> None: ...
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--other-python", help="Python with another zarr; see make test-zarr")
 

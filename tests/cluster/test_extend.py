@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import files, hpcvbi
+from conftest import Quiet, files, hpcvbi
 
 from hpcvbi import campaign
 from hpcvbi.campaign.identity import manifest_of
@@ -38,16 +38,6 @@ cluster: {{workers: 1}}
 SMALL = {"people": ["anna"], "rounds": 1, "draws": 24, "predictive": 24, "fresh": 4}
 DEEPER = {**SMALL, "rounds": 2, "draws": 40}
 LARGER = {**DEEPER, "people": ["ben", "anna"], "predictive": 36, "fresh": 6}
-
-
-class Quiet:
-    """Nobody who is told how it goes."""
-
-    def planned(self, *words: object) -> None: ...
-    def computed(self, *words: object) -> None: ...
-    def learned(self, *words: object) -> None: ...
-    def judged(self, *words: object) -> None: ...
-    def failed(self, *words: object) -> None: ...
 
 
 def write(path: Path, people_folder: Path, sizes: dict, output: Path | None = None) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import files
 
 from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import StoreBusy
@@ -50,16 +51,11 @@ def run(folder: Path, backwards: bool = False, at_most: int = DRAWS) -> int:
     return len(todo)
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    root = folder / "store.zarr"
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("whole") / "study"
     assert run(folder) == len(BLOCKS)
-    return snapshot(folder)
+    return files(folder / "store.zarr")
 
 
 def script(code: str, *words: object) -> subprocess.Popen[str]:
@@ -125,7 +121,7 @@ def test_a_paused_driver_keeps_its_store_and_finishes(
     assert wake(paused) == ""
     assert paused.wait() == 0
     assert run(folder) == 0
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_a_paused_driver_that_was_taken_over_stops_when_it_wakes(
@@ -143,7 +139,7 @@ def test_a_paused_driver_that_was_taken_over_stops_when_it_wakes(
         store.append("still mine")
     assert len(Store.open(folder).done_blocks("full")) == 4
     assert run(folder) == len(BLOCKS) - 4
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_a_driver_without_its_lock_removes_nothing(tmp_path: Path) -> None:
@@ -205,7 +201,7 @@ def test_two_drivers_without_a_lock_waste_work_and_do_no_harm(
     keys = Counter(r["index"] for r in records if r["kind"] == "block")
     assert set(keys.values()) == {2} and not refused
     assert run(folder) == 0
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_a_shard_that_another_driver_sweeps_half_written_is_written_again(
@@ -222,7 +218,7 @@ def test_a_shard_that_another_driver_sweeps_half_written_is_written_again(
     monkeypatch.setattr(os, "replace", sweep_first)
     assert run(folder) == len(BLOCKS)
     assert len(swept) == 2 * len(BLOCKS)
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_resumed_in_another_order_by_another_host(tmp_path: Path, whole: dict[str, bytes]) -> None:
@@ -238,7 +234,7 @@ print(run(Path(sys.argv[1]), backwards=True, at_most=20))
     child = script(rename, moved)
     assert child.communicate()[0] == "20\n"
     assert run(moved) == len(BLOCKS) - 31
-    assert snapshot(moved) == whole
+    assert files(moved / "store.zarr") == whole
 
 
 SKEWED = """
@@ -277,7 +273,7 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
     assert len(Store.open(folder).done_blocks("full")) == len(BLOCKS)
     assert progress(folder).rounds[0].blocks_done == len(BLOCKS)
     assert run(folder) == 0
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

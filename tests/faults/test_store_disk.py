@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import hpcvbi
+from conftest import files, hpcvbi
 from lost_blocks import lost_blocks
 from synthetic_people import write_study
 
@@ -50,16 +50,11 @@ def run(folder: Path) -> int:
     return len(todo)
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    root = folder / "store.zarr"
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("whole") / "study"
     assert run(folder) == len(BLOCKS)
-    return snapshot(folder)
+    return files(folder / "store.zarr")
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(
     begun = marked(folder)
     disk.change(much)
     assert run(folder) == len(BLOCKS) - begun
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_what_does_not_fit_is_known_beforehand(disk: Disk) -> None:
@@ -153,7 +148,7 @@ def test_a_read_only_store_can_be_read_and_is_not_written(
 
     disk.change("rw")
     assert run(folder) == 1
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_a_store_that_vanishes_under_its_driver_is_noticed_and_may_come_back(
@@ -177,7 +172,7 @@ def test_a_store_that_vanishes_under_its_driver_is_noticed_and_may_come_back(
     (folder / "driver.lock").unlink()  # of this process, which a real driver would not survive
     assert marked(folder) == 1
     assert run(folder) == len(BLOCKS) - 1
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
@@ -211,7 +206,7 @@ def test_a_fault_that_passes_is_waited_for_and_the_block_written_anew(
             run(folder)
     assert waited == list(durable.PAUSES_S[:faults])
     run(folder)
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def run_until_marked(folder: Path, blocks: int) -> None:
@@ -239,7 +234,7 @@ def test_a_silent_file_system_is_no_proof_that_data_are_gone(
             with pytest.raises(StoreError, match=r"cannot look at .*c\.3\.0.*Nothing is lost"):
                 look(folder)
     assert run(folder) == 0  # no mark was voided
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 def test_a_part_of_the_disk_that_cannot_be_read_any_more_is_damage(
@@ -259,7 +254,7 @@ def test_a_part_of_the_disk_that_cannot_be_read_any_more_is_damage(
         patch.setattr(verify, "file_digest", unreadable)
         assert lost_blocks(store) == [("a", "round_000", 3)]
     assert run(folder) == 1
-    assert snapshot(folder) == whole
+    assert files(folder / "store.zarr") == whole
 
 
 @pytest.mark.parametrize(

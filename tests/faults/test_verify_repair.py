@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import files, hpcvbi
+from conftest import Quiet, files, hpcvbi
 
 from hpcvbi import campaign
 from hpcvbi.core.block import BlockReport, blocks_of
@@ -22,16 +22,6 @@ from hpcvbi.core.space import Param
 from hpcvbi.store import Driver, Output, Store, Survey, Variable, survey
 
 ROUND = "store.zarr/anna/round_000"
-
-
-class Quiet:
-    """Nobody who is told how it goes."""
-
-    def planned(self, *words: object) -> None: ...
-    def computed(self, *words: object) -> None: ...
-    def learned(self, *words: object) -> None: ...
-    def judged(self, *words: object) -> None: ...
-    def failed(self, *words: object) -> None: ...
 
 
 @pytest.fixture
