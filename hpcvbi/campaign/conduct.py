@@ -11,7 +11,7 @@ from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import listening
-from hpcvbi.cluster import Executor, local_executor
+from hpcvbi.cluster import Executor, start
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check
 from hpcvbi.core.errors import HpcvbiError, Stopped, StoreMismatch
@@ -77,4 +77,4 @@ def _only_adds(folder: str, manifest: Mapping[str, Any]) -> bool:
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:
     """Return what starts the study's workers."""
-    return partial(local_executor, folder, study.cluster.workers, study.limits.seconds)
+    return partial(start, study.cluster, folder, study.limits.seconds)

@@ -2,5 +2,6 @@
 
 from hpcvbi.cluster.executor import Executor, Failure, Learned
 from hpcvbi.cluster.local import local_executor
+from hpcvbi.cluster.start import start
 
-__all__ = ["Executor", "Failure", "Learned", "local_executor"]
+__all__ = ["Executor", "Failure", "Learned", "local_executor", "start"]

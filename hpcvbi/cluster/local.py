@@ -7,33 +7,17 @@ import warnings
 from contextlib import ExitStack
 
 import dask.config
-from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
 from hpcvbi.cluster.executor import Executor
+from hpcvbi.cluster.keys import keys_in_memory
+from hpcvbi.cluster.settings import SETTINGS
 from hpcvbi.core.errors import ClusterError
-
-ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-}
-"""Set before a worker imports NumPy: parallelism is over blocks, never inside one."""
-
-SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": ONE_THREAD,
-    # the campaign counts attempts; here a block that kills its worker would take others with it
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.worker-ttl": "60s",
-    "distributed.scheduler.no-workers-timeout": "300s",
-    "distributed.scheduler.worker-saturation": 1.1,
-    "distributed.comm.timeouts.connect": "30s",
-    "distributed.comm.timeouts.tcp": "30s",
-    "distributed.comm.require-encryption": True,
-    "distributed.admin.tick.limit": "30s",
-}
 
 WHILE_IT_RUNS = {
     # Dask gives up a worker that dies and takes longer than 15 s to come back, as under load
     "distributed.deploy.lost-worker-timeout": "300s",
+    "distributed.scheduler.no-workers-timeout": "300s",
 }
 """Settings that Dask looks up later than at the start."""
 
@@ -65,7 +49,7 @@ def local_executor(
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                security=Security.temporary(),
+                security=keys_in_memory(),
                 protocol="tls",
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",

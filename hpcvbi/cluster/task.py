@@ -54,6 +54,7 @@ def simulate_block(folder: str, block: Block) -> BlockReport:
         store.theta(block.chain, block.round, block.start, block.stop),
         seed=derive_seed("noise", study.seed, block.chain, block.round),
         draws=np.arange(block.start, block.stop),
+        backend=study.simulation.backend,
         dtype=study.simulation.dtype,
     )
     products = _products(study, brain, context, simulated.signals, simulated.status)

@@ -70,6 +70,8 @@ class Simulation(Integration):
 
     burn_in: NotNegative = 60_000.0
     """Simulated and discarded before the recording starts [ms]."""
+    backend: Literal["cpu", "cuda"] = "cpu"
+    """What simulates: cores, or GPUs, whose last bits differ."""
 
 
 class BoldSection(Section):
@@ -143,14 +145,6 @@ class Encryption(Section):
     """
     key_variable: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = None
     """Environment variable that holds the digits instead."""
-
-
-class Local(Section):
-    """Workers on this machine."""
-
-    kind: Literal["local"] = "local"
-    workers: Count | None = None
-    """Number of worker processes; null for one per core."""
 
 
 class Limits(Section):

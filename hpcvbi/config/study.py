@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field
 
 from hpcvbi.cohort import Person
+from hpcvbi.config.clusters import Cluster, Local
 from hpcvbi.config.document import Document
 from hpcvbi.config.network import ConnectomeSection, Parameter
 from hpcvbi.config.section import distinct
@@ -17,7 +18,6 @@ from hpcvbi.config.sections import (
     FeaturesSection,
     Inference,
     Limits,
-    Local,
     MeasurementNoise,
     NeurolibHcp,
     Simulation,
@@ -60,7 +60,7 @@ class Study(Document):
     """
     encryption: Encryption | None = None
     """Whether people's data are encrypted in the store; null for no."""
-    cluster: Local = Local()
+    cluster: Cluster = Local()
     limits: Limits = Limits()
 
     @classmethod
@@ -89,6 +89,8 @@ class Study(Document):
         values = self.model_dump(mode="json", exclude=_NO_PART)
         if values["cohort"].get("pseudonyms", "") is None:
             del values["cohort"]["pseudonyms"]
+        if self.simulation.backend == "cpu":
+            del values["simulation"]["backend"]
         if self.encryption is not None:
             values["encryption"] = {"cipher": self.encryption.cipher}
         texts = {name: text.split("\n") for name, text in self.texts.items()}
