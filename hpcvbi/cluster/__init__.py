@@ -2,6 +2,7 @@
 
 from hpcvbi.cluster.executor import Executor, Failure, Learned
 from hpcvbi.cluster.local import local_executor
+from hpcvbi.cluster.slurm_job import job_scripts
 from hpcvbi.cluster.start import start
 
-__all__ = ["Executor", "Failure", "Learned", "local_executor", "start"]
+__all__ = ["Executor", "Failure", "Learned", "job_scripts", "local_executor", "start"]

@@ -30,3 +30,25 @@ SETTINGS: dict[str, Any] = {
     # a worker has children that learn, which a daemon may not
     "distributed.worker.daemon": False,
 }
+
+CPU, GPU = "CPU", "GPU"
+"""Dask's resources: a worker offers as many CPU as blocks at once, or one GPU; a block takes one."""
+
+TASKS_PER_SLOT = 3
+"""Blocks handed out per block at once: one runs, the others hide the way to the scheduler."""
+DEATH_TIMEOUT_S = 60
+"""How long a worker looks for its scheduler before it ends [s]."""
+JOB_ENDS = "HPCVBI_JOB_ENDS"
+"""Environment variable: when a worker's job ends [s since 1970, by the clock of its node]."""
+LOOPBACK = "127.0.0.1:0"
+"""Where pages are served, if any: not covered by TLS, so not beyond the machine."""
+
+
+def environment() -> dict[str, str]:
+    """Return what a worker that is not this process's child needs in its environment."""
+    words = {
+        f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value)
+        for key, value in SETTINGS.items()
+        if not isinstance(value, dict) and ".scheduler." not in key
+    }
+    return {**THREADS, **words}
