@@ -50,7 +50,7 @@ _SHARE = (
 )
 _CAUSES = (
     ("timed out|unreachable|refused|no route", _REACH),
-    ("no such file|not found", _SHARE),
+    ("no such file|not found|does not exist", _SHARE),
     ("no module named", "the job's Python lacks a package: see cluster.setup and cluster.python"),
     ("certificate", "TLS failed: are the clocks of the nodes days apart?"),
     ("interface", "cluster.interface names none of the node's: `ip -brief address`"),
