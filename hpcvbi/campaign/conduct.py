@@ -77,4 +77,4 @@ def _only_adds(folder: str, manifest: Mapping[str, Any]) -> bool:
 
 def starter(study: Study, folder: str) -> Callable[[], Executor]:
     """Return what starts the study's workers."""
-    return partial(start, study.cluster, folder, study.limits.seconds)
+    return partial(start, study, folder)

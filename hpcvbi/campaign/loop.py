@@ -17,7 +17,7 @@ from hpcvbi.campaign.limits import Attempts, too_many_lost
 from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw, check_blocks
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.campaign.whole import lacking
-from hpcvbi.cluster import Executor, Failure, Learned
+from hpcvbi.cluster import Executor, Failure, Learned, Notice
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
@@ -48,6 +48,9 @@ class Progress(Protocol):
     def failed(self, chain: str, error: HpcvbiError) -> None:
         """A person cannot be inferred; the others go on."""
 
+    def notice(self, text: str) -> None:
+        """Something happened to the cluster."""
+
     def stopping(self, signal: str, seconds: float) -> None:
         """The run was asked to stop; it waits for blocks at work, at most `seconds`."""
 
@@ -73,9 +76,8 @@ def run(
     check_blocks(study, subjects)
     loop = Loop(study, {s.name: s for s in subjects}, store, start_executor, progress, stop)
     left = lacking(study, store, [s.name for s in subjects])
-    for name in left:
-        if not left[name]:
-            progress.judged(name)
+    for name in (name for name in left if not left[name]):
+        progress.judged(name)
     try:
         loop.run({s.name: infer(study, s, store) for s in subjects if left[s.name]})
     finally:
@@ -141,12 +143,14 @@ class Loop:
                 priority, _, block = heapq.heappop(self._queue)
                 self.executor.submit(block, -priority)
             outcomes = self.executor.wait(TICK_S)
-            self._mark([outcome for outcome in outcomes if isinstance(outcome, BlockReport)])
+            self._mark([o for o in outcomes if isinstance(o, BlockReport)])
             for outcome in outcomes:
                 if isinstance(outcome, Failure):
                     self._retry(outcome)
                 elif isinstance(outcome, Learned):
                     self._hand_over(outcome, chains)
+                elif isinstance(outcome, Notice):
+                    self.progress.notice(outcome.text)
             for name, wish in list(self._waiting.items()):
                 if isinstance(wish, Simulate) and not self._left[name, wish.round]:
                     del self._waiting[name]

@@ -2,7 +2,7 @@
 
 Messages are small: a task is a folder and a block, its answer a BlockReport. Arrays go through the
 store. A worker says when it begins a block, so that of several blocks that were with a worker when
-it died only the one at work is blamed, and so that a block that never ends is noticed.
+it died only those at work are suspected, and so that a block that never ends is noticed.
 """
 
 import contextlib
@@ -12,71 +12,42 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, WorkerPlugin
+from distributed import Client, Future, KilledWorker
+from distributed.core import Status
 from distributed.scheduler import NoValidWorkerError
 
+from hpcvbi.cluster.deaths import Deaths
+from hpcvbi.cluster.flight import Flight, Paces
+from hpcvbi.cluster.outcome import Failure, Learned, Notice, Outcome
+from hpcvbi.cluster.pages import pages
+from hpcvbi.cluster.plugins import LeaveInTime, Unlock
+from hpcvbi.cluster.settings import CPU, TASKS_PER_SLOT
 from hpcvbi.cluster.task import BEGUN, simulate_block
+from hpcvbi.cluster.versions import versions
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ClusterError
-from hpcvbi.store import StudyKey, is_sealed, study_key, unlock
+from hpcvbi.store import is_sealed, study_key
 
-TASKS_PER_WORKER = 3
-"""Blocks handed out per worker: one runs, the others hide the way to the scheduler and back."""
 _TICK_S = 0.5
+_LOOK_S = 2.0
+"""How often the number of workers is asked for [s]."""
 _RESTART_S = 60.0
 """How long a worker that hangs may take to stop and come back [s]."""
+_SKEW_S = 60.0
+"""How far a node's clock may be off without a word [s]."""
 _Key = tuple[str, str, int]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A block that raised, never ended, or lost its worker; `cause` says it in words.
-
-    It is not `blamed` where it only waited its turn on a worker that died.
-    """
-
-    block: Block
-    error: BaseException
-    cause: str
-    blamed: bool = True
-
-
-@dataclass(frozen=True)
-class Learned:
-    """The result of a learning step, by the label that it was submitted with."""
-
-    label: str
-    result: Any
-    error: BaseException | None
-
-
-Outcome = BlockReport | Failure | Learned
-
-
-class Unlock(WorkerPlugin):
-    """Gives every worker, also one that starts later, the key of an encrypted store: over the
-    cluster's TLS, in no task's arguments and on no disk.
-    """
-
-    name = "hpcvbi-unlock"
-
-    def __init__(self, folder: str, key: StudyKey) -> None:
-        self._folder, self._key = folder, key
-
-    def setup(self, worker: object) -> None:
-        """Keep the key in the worker's memory."""
-        unlock(Path(self._folder), self._key)
 
 
 class Executor:
     """Blocks on a Dask cluster, learning in one thread of the driver.
 
     `seconds` is the longest time that a block may take; then its worker is restarted, which needs
-    Dask's nanny, for neither a thread nor compiled code can be stopped from outside.
+    Dask's nanny, for neither a thread nor compiled code can be stopped from outside. `notices`
+    says what has happened to the jobs, or raises ClusterError. Blocks go to workers that offer
+    `device`, CPU or GPU. With a `dashboard`, Dask's report on the run is kept beside the store.
     """
 
     def __init__(
@@ -85,24 +56,40 @@ class Executor:
         folder: str,
         close: Callable[[], object],
         seconds: float | None = None,
+        notices: Callable[[], list[str]] = list,
+        device: str = CPU,
+        dashboard: bool = False,
     ) -> None:
         self._client, self._folder, self._close = client, folder, close
-        self._seconds = seconds
+        self._seconds, self._notices, self._device = seconds, notices, device
         self._outcomes: queue.SimpleQueue[tuple[object, Outcome]] = queue.SimpleQueue()
-        self._running: dict[_Key, object] = {}
-        self._blocks: dict[_Key, Block] = {}
-        self._begun: dict[_Key, tuple[str, float]] = {}
+        self._running: dict[_Key, Flight] = {}
+        self._suspects: set[_Key] = set()
+        self._deaths = Deaths(client)
+        self._skewed: set[str] = set()
+        self._paces = Paces()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
+        self._versions = versions()
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
-        threads: Any = client.nthreads()
-        self.workers = max(1, len(threads))  # one that has just died comes back
+        client.register_plugin(LeaveInTime())
+        self._offers: dict[str, dict[str, float]] = {}
+        self._looked = 0.0
         client.subscribe_topic(BEGUN, self._note)
+        self._finish: Callable[[], None] = lambda: None
+        if dashboard:
+            where, self._finish = pages(client, folder)
+            self._outcomes.put((None, Notice(where)))
+
+    @property
+    def slots(self) -> int:
+        """Blocks that can be computed at once, by the workers that are there."""
+        return int(sum(offer.get(self._device, 0) for offer in self._workers().values()))
 
     @property
     def free(self) -> int:
         """Blocks that may be submitted before the window is full."""
-        return max(0, TASKS_PER_WORKER * self.workers - len(self._running))
+        return max(0, TASKS_PER_SLOT * max(1, self.slots) - len(self._running))
 
     @property
     def busy(self) -> bool:
@@ -111,13 +98,9 @@ class Executor:
 
     def submit(self, block: Block, priority: int = 0) -> None:
         """Start a block; a larger priority goes first."""
-        future = self._client.submit(
-            simulate_block, self._folder, block, pure=False, priority=priority
-        )
-        self._running[block.key], self._blocks[block.key] = future, block
-        future.add_done_callback(
-            lambda done: self._outcomes.put((done, self._outcome(block, done)))
-        )
+        alone = block.key in self._suspects
+        flight = self._running[block.key] = Flight(block, [], alone)
+        self._send(flight, priority)
 
     def learn(self, label: str, function: Callable[[], Any]) -> None:
         """Start a learning step; its outcome carries `label`."""
@@ -130,10 +113,18 @@ class Executor:
         self._thread.submit(function).add_done_callback(finished)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
-        """Wait for an outcome, and return all that are there; none after `timeout` [s]."""
+        """Wait for an outcome, and return all that are there; none after `timeout` [s].
+
+        Raises
+        ------
+        ClusterError : no worker can be started any more.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             self._expire()
+            self._back_up()
+            for text in self._notices():
+                self._outcomes.put((None, Notice(text)))
             left = _TICK_S if end is None else min(_TICK_S, max(0.0, end - time.monotonic()))
             outcomes = self._collect(left)
             if outcomes or (end is not None and time.monotonic() >= end):
@@ -141,15 +132,15 @@ class Executor:
 
     def take_back(self) -> None:
         """Cancel the blocks that no worker has begun."""
-        waiting = [key for key in self._running if key not in self._begun]
-        futures = [self._running.pop(key) for key in waiting]
-        self._client.cancel([future for future in futures if isinstance(future, Future)])
+        waiting = [key for key, flight in self._running.items() if not flight.begun]
+        self._client.cancel([c for key in waiting for c in self._running.pop(key).copies])
 
     def close(self, patience: float | None = None) -> None:
         """Stop the workers; wait no longer than `patience` [s] for those that are at work."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
         def stop() -> None:
+            self._finish()
             self._client.close()
             self._close()
 
@@ -160,10 +151,45 @@ class Executor:
         stopping.start()
         stopping.join(patience)
 
+    def _send(self, flight: Flight, priority: int, workers: list[str] | None = None) -> None:
+        """Submit a copy of a block; one that is suspected needs all that its worker offers."""
+        block, amount = flight.block, 1.0
+        if flight.alone:
+            amount = max((o.get(self._device, 1) for o in self._workers().values()), default=1)
+        future = self._client.submit(
+            simulate_block,
+            self._folder,
+            block,
+            self._versions,
+            pure=False,
+            priority=priority,
+            resources={self._device: amount},
+            workers=workers,
+        )
+        flight.copies.append(future)
+        future.add_done_callback(
+            lambda done: self._outcomes.put((done, self._outcome(flight, done)))
+        )
+
+    def _workers(self) -> dict[str, dict[str, float]]:
+        """Return what each worker offers, by its address, as of a moment ago."""
+        if time.monotonic() - self._looked > _LOOK_S:
+            self._looked = time.monotonic()
+            found: Any = self._client.run_on_scheduler(_offers)
+            self._offers = found
+        return self._offers
+
     def _note(self, event: tuple[float, Any]) -> None:
         """Remember which worker has begun a block, and when, by this process's own clock."""
-        _, (chain, round, index, worker) = event
-        self._begun[chain, round, index] = worker, time.monotonic()
+        _, (chain, round, index, worker, host, clock) = event
+        if flight := self._running.get((chain, round, index)):
+            flight.begun[worker] = time.monotonic()
+        ahead = clock - time.time()
+        if abs(ahead) > _SKEW_S and host not in self._skewed:
+            self._skewed.add(host)
+            words = f"the clock of {host} is {ahead:+.0f} s off the driver's: results do not "
+            words += "depend on it, times in logs do"
+            self._outcomes.put((None, Notice(words)))
 
     def _collect(self, timeout: float) -> list[Outcome]:
         found: list[tuple[object, Outcome]] = []
@@ -171,39 +197,59 @@ class Executor:
             found.append(self._outcomes.get(timeout=timeout))
             while True:
                 found.append(self._outcomes.get_nowait())
-        outcomes: list[Outcome] = []
-        for attempt, outcome in found:
-            if not isinstance(outcome, Learned):
-                key = outcome.block.key
-                if self._running.get(key) is not attempt:  # it was taken back, or took too long
-                    continue
-                del self._running[key], self._blocks[key]
-                self._begun.pop(key, None)
-                if isinstance(attempt, Future):
-                    attempt.release()
-            outcomes.append(outcome)
-        return outcomes
+        return [outcome for copy, outcome in found if self._counts(copy, outcome)]
+
+    def _counts(self, copy: object, outcome: Outcome) -> bool:
+        """Take the first answer of a block, and the last failure."""
+        if isinstance(outcome, Learned | Notice):
+            return True
+        flight = self._running.get(outcome.block.key)
+        if flight is None or copy not in flight.copies:  # it was taken back, or took too long
+            return False
+        flight.copies.remove(copy)
+        if isinstance(outcome, Failure) and flight.copies:
+            return False
+        self._client.cancel(flight.copies)
+        del self._running[outcome.block.key]
+        if isinstance(copy, Future):
+            copy.release()
+        if isinstance(outcome, BlockReport):
+            self._paces.note(outcome)
+            self._suspects.discard(outcome.block.key)
+        return True
 
     def _expire(self) -> None:
         """Restart the workers of blocks that take too long."""
-        if self._seconds is None:
-            return
-        for key, (worker, begin) in list(self._begun.items()):
-            future = self._running.get(key)
-            if time.monotonic() - begin > self._seconds and isinstance(future, Future):
-                self._running[key] = late = object()
-                args = worker, future, late, self._blocks[key]
-                threading.Thread(target=self._restart, args=args, daemon=True).start()
+        for flight in list(self._running.values()) if self._seconds else []:
+            for worker, begin in list(flight.begun.items()):
+                if time.monotonic() - begin > (self._seconds or 0.0):
+                    copies, flight.copies, flight.begun = flight.copies, [late := object()], {}
+                    args = worker, copies, late, flight.block
+                    threading.Thread(target=self._restart, args=args, daemon=True).start()
+                    break
 
-    def _restart(self, worker: str, future: Future, late: object, block: Block) -> None:
+    def _restart(self, worker: str, copies: list[Any], late: object, block: Block) -> None:
         """Stop the worker first: what it was computing must not be written any more."""
+        self._deaths.excuse(worker)
         with contextlib.suppress(Exception):  # it may have died by itself, or be out of reach
-            future.cancel()
+            self._client.cancel(copies)
             self._client.restart_workers([worker], timeout=_RESTART_S, raise_for_error=False)
         cause = f"no end within {self._seconds:g} s"
         self._outcomes.put((late, Failure(block, TimeoutError(cause), cause)))
 
-    def _outcome(self, block: Block, future: Future) -> Outcome:
+    def _back_up(self) -> None:
+        """Give late blocks a second copy on another worker, where some have nothing to do."""
+        idle = self.slots - sum(len(flight.copies) for flight in self._running.values())
+        for flight in list(self._running.values()):
+            if idle > 0 and len(flight.copies) == 1 and self._paces.is_late(flight):
+                offers = self._workers()
+                others = [w for w in offers if self._device in offers[w] and w not in flight.begun]
+                if others and not flight.alone:
+                    self._send(flight, 1, others)
+                    idle -= 1
+
+    def _outcome(self, flight: Flight, future: Future) -> Outcome:
+        block = flight.block
         try:
             if future.status == "finished":
                 return future.result()
@@ -214,15 +260,22 @@ class Executor:
         except Exception as gone:  # the answer was lost on its way
             return Failure(block, gone, _words(gone), blamed=False)
         if isinstance(error, KilledWorker):
-            worker, _ = self._begun.get(block.key, ("", 0.0))
-            blamed = worker == error.last_worker.address
-            return Failure(block, error, "its worker was killed", blamed)
+            death = self._deaths.judge(error.last_worker, list(self._running.values()))
+            at_work = block.key in death.at_work
+            if at_work and death.crowded:
+                self._suspects.add(block.key)
+            return Failure(block, error, death.cause, at_work and not death.crowded)
         if isinstance(error, NoValidWorkerError):
             error = ClusterError(
                 "all workers are gone and none came back: look for what ends them, then run the "
                 "same command again; what is finished is kept"
             )
         return Failure(block, error, _words(error))
+
+
+def _offers(dask_scheduler: Any) -> dict[str, dict[str, float]]:
+    workers = dask_scheduler.workers.values()
+    return {w.address: dict(w.resources) for w in workers if w.status == Status.running}
 
 
 def _words(error: BaseException) -> str:

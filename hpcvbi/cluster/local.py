@@ -1,47 +1,52 @@
-"""An embedded Dask cluster: one single-threaded worker process per core, mutual TLS."""
+"""An embedded Dask cluster: one single-threaded worker process per core and per GPU."""
 
-import logging
 import os
-import signal
 import warnings
 from contextlib import ExitStack
+from typing import Any
 
 import dask.config
-from distributed import Client, LocalCluster, Worker, WorkerPlugin
+from distributed import Client, LocalCluster
 
 from hpcvbi.cluster.executor import Executor
 from hpcvbi.cluster.keys import keys_in_memory
-from hpcvbi.cluster.settings import SETTINGS
+from hpcvbi.cluster.plugins import LeaveCtrlC
+from hpcvbi.cluster.settings import (
+    CPU,
+    GPU,
+    LOOPBACK,
+    SETTINGS,
+    free_port,
+    quieten,
+    serving,
+    while_it_runs,
+)
+from hpcvbi.config.clusters import Local
 from hpcvbi.core.errors import ClusterError
 
-WHILE_IT_RUNS = {
-    # Dask gives up a worker that dies and takes longer than 15 s to come back, as under load
-    "distributed.deploy.lost-worker-timeout": "300s",
-    "distributed.scheduler.no-workers-timeout": "300s",
-}
-"""Settings that Dask looks up later than at the start."""
-
-
-class LeaveCtrlC(WorkerPlugin):
-    """Ctrl-C reaches every process of a terminal; the driver alone is to act on it."""
-
-    def setup(self, worker: Worker) -> None:
-        """Ignore SIGINT in a worker's process."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+BACK_S = 300.0
+"""How long a worker may take to come back [s]: under load longer than Dask's 15 s."""
+HOST = "127.0.0.1"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def local_executor(
-    folder: str, workers: int | None = None, seconds: float | None = None
+    folder: str,
+    workers: int | None = None,
+    seconds: float | None = None,
+    section: Local | None = None,
+    device: str = CPU,
 ) -> Executor:
-    """Start `workers` processes (one per usable core if None) for the store in `folder`; a block
-    may take `seconds`.
+    """Start `workers` processes (one per usable core if None) for the store in `folder`, and what
+    else `section` says; a block may take `seconds`.
     """
-    count = workers or len(os.sched_getaffinity(0))
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    section = section or Local(kind="local", dashboard=False)
+    count = len(os.sched_getaffinity(0)) if workers is None else workers
+    quieten()
     running = ExitStack()
-    running.enter_context(dask.config.set(WHILE_IT_RUNS))
-    with dask.config.set(SETTINGS), warnings.catch_warnings():
+    running.enter_context(dask.config.set(while_it_runs(BACK_S, BACK_S)))
+    settings = {**SETTINGS, **serving(section.dashboard)}
+    with dask.config.set(settings), warnings.catch_warnings():
         # Dask announces that it has picked another port when its favourite one is taken.
         warnings.filterwarnings("ignore", message="Port .* is already in use", category=UserWarning)
         try:
@@ -51,17 +56,44 @@ def local_executor(
                 processes=True,
                 security=keys_in_memory(),
                 protocol="tls",
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
+                host=HOST,
+                scheduler_port=free_port(section.ports),
+                dashboard_address=LOOPBACK,
+                scheduler_kwargs={"dashboard": section.dashboard},
+                worker_dashboard_address=LOOPBACK,
+                local_directory=section.scratch and os.path.expandvars(section.scratch),
+                resources={CPU: 1},
             )
             running.callback(cluster.close)
+            _add_gpus(cluster, section.gpus)
             client = Client(cluster, set_as_default=False)
             client.register_plugin(LeaveCtrlC())
-            return Executor(client, folder, running.close, seconds)
+            return Executor(
+                client, folder, running.close, seconds, device=device, dashboard=section.dashboard
+            )
         except OSError as error:
             running.close()
             raise ClusterError(f"cannot start {count} workers on this machine: {error}") from error
         except BaseException:
             running.close()
             raise
+
+
+def _add_gpus(cluster: LocalCluster, gpus: int) -> None:
+    """Start a worker for each GPU, which sees no other."""
+    listed = os.environ.get(VISIBLE)
+    devices = listed.split(",") if listed else [str(number) for number in range(gpus)]
+    if len(devices) < gpus:
+        raise ClusterError(
+            f"cluster.gpus is {gpus}, and {VISIBLE} lists {len(devices)} here: {listed}"
+        )
+    template: dict[str, Any] = dict(cluster.new_spec or {})
+    for device in devices[:gpus]:
+        own = {"resources": {GPU: 1}, "env": {VISIBLE: device}}
+        cluster.worker_spec[f"gpu-{device}"] = {
+            "cls": template["cls"],
+            "options": {**template["options"], **own},
+        }
+    if gpus:
+        cluster.scale(len(cluster.worker_spec))
+        cluster.wait_for_workers(len(cluster.worker_spec), timeout=BACK_S)

@@ -1,6 +1,10 @@
 """What every kind of cluster has in common: Dask's settings, and the threads of the libraries."""
 
+import logging
+import socket
 from typing import Any
+
+from hpcvbi.core.errors import ClusterError
 
 THREADS = {
     name: "1"
@@ -30,3 +34,61 @@ SETTINGS: dict[str, Any] = {
     # a worker has children that learn, which a daemon may not
     "distributed.worker.daemon": False,
 }
+
+CPU, GPU = "CPU", "GPU"
+"""Dask's resources: a worker offers one CPU per block at once, or one GPU; a block takes one."""
+
+TASKS_PER_SLOT = 3
+"""Blocks handed out per block at once: one runs, the others hide the way to the scheduler."""
+DEATH_TIMEOUT_S = 60
+"""How long a worker looks for its scheduler before it ends [s]."""
+JOB_ENDS = "HPCVBI_JOB_ENDS"
+"""Environment variable: when a worker's job ends [s since 1970, by the clock of its node]."""
+LOOPBACK = "127.0.0.1:0"
+"""Where pages are served, if any: not covered by TLS, so not beyond the machine."""
+
+
+def quieten() -> None:
+    """Keep Dask's own log down to errors: what happens to workers is said in hpcvbi's words."""
+    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def while_it_runs(lost_s: float, alone_s: float | None = None) -> dict[str, Any]:
+    """Return settings that Dask looks up later than at the start: how long a lost worker may take
+    to come back, and how long there may be no worker at all (null: as long as a queue takes) [s].
+    """
+    return {
+        "distributed.deploy.lost-worker-timeout": f"{lost_s:g}s",
+        "distributed.scheduler.no-workers-timeout": alone_s and f"{alone_s:g}s",
+    }
+
+
+def serving(dashboard: bool) -> dict[str, Any]:
+    """Return which pages the scheduler serves."""
+    return {} if dashboard else {"distributed.scheduler.http.routes": []}
+
+
+def free_port(ports: str | None) -> int:
+    """Return a port of the range `first-last` that nobody listens on; 0 for any if None."""
+    if ports is None:
+        return 0
+    first, last = map(int, ports.split("-"))
+    for port in range(first, last + 1):
+        with socket.socket() as trial:
+            try:
+                trial.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise ClusterError(f"cluster.ports: all ports of {ports} are taken here: write another range")
+
+
+def environment() -> dict[str, str]:
+    """Return what a worker that is not this process's child needs in its environment."""
+    words = {
+        f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value)
+        for key, value in SETTINGS.items()
+        if not isinstance(value, dict) and ".scheduler." not in key
+    }
+    return {**THREADS, **words}

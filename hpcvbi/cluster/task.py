@@ -5,25 +5,29 @@ once per person.
 """
 
 import contextlib
+import resource
 import socket
 import time
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from distributed import get_worker
 
 from hpcvbi.brain.brain import Brain
+from hpcvbi.cluster.versions import versions
 from hpcvbi.config import Study, brain_of, cohort_of, context_of
 from hpcvbi.core.block import Block, BlockReport, Status
-from hpcvbi.core.errors import StoreMismatch
+from hpcvbi.core.errors import ClusterError, StoreMismatch
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.features import Context, measure
 from hpcvbi.sim.simulate import simulate
 from hpcvbi.store import Store, fingerprint
 
 BEGUN = "hpcvbi block begun"
-"""Topic under which a worker says which block it has begun."""
+"""Topic under which a worker says which block it has begun, where, and what its clock says."""
+_longest = [0.0]
 
 
 @lru_cache(maxsize=1)
@@ -41,12 +45,18 @@ def _person(folder: str, name: str) -> tuple[Brain, Context]:
     return brain_of(study, person), context_of(study, person)
 
 
-def simulate_block(folder: str, block: Block) -> BlockReport:
-    """Simulate the draws of `block`, write what its round asks for, and report it."""
-    start = time.perf_counter()
+def simulate_block(folder: str, block: Block, expected: str | None = None) -> BlockReport:
+    """Simulate the draws of `block`, write what its round asks for, and report it.
+
+    Raises
+    ------
+    ClusterError : this node does not see `folder`, or its versions are not the `expected` ones.
+    """
+    start, host = time.perf_counter(), socket.gethostname()
     with contextlib.suppress(ValueError):  # outside a worker there is nobody to tell
         worker = get_worker()
-        worker.log_event(BEGUN, [*block.key, worker.address])
+        worker.log_event(BEGUN, [*block.key, worker.address, host, time.time()])
+    _check(folder, host, expected)
     store, study = _store(folder)
     brain, context = _person(folder, block.chain)
     simulated = simulate(
@@ -67,10 +77,35 @@ def simulate_block(folder: str, block: Block) -> BlockReport:
         diverged=counted[Status.DIVERGED],
         halved=counted[Status.HALVED],
         quartered=counted[Status.QUARTERED],
-        seconds=time.perf_counter() - start,
-        host=socket.gethostname(),
+        seconds=_noted(time.perf_counter() - start),
+        host=host,
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         digests=digests,
     )
+
+
+def longest_block() -> float:
+    """Return how long the longest block took in this process [s]."""
+    return _longest[0]
+
+
+def _noted(seconds: float) -> float:
+    _longest[0] = max(_longest[0], seconds)
+    return seconds
+
+
+def _check(folder: str, host: str, expected: str | None) -> None:
+    if expected not in (None, versions()):
+        raise ClusterError(
+            f"{host} runs {versions()}, the driver {expected}: results would differ. Have all "
+            "nodes use the driver's environment (cluster.python, cluster.setup), or the same there"
+        )
+    if not Path(folder).is_dir():
+        raise ClusterError(
+            f"{host} does not see {folder}: write the study's `output` on a file system that all "
+            "nodes share. If only this node lacks it, leave it out: directives: "
+            f"['--exclude={host}']"
+        )
 
 
 def _products(

@@ -46,9 +46,10 @@ class BlockReport:
     """What a worker tells the driver about a block that lies in the store: no array, about 300
     bytes.
 
-    `diverged`, `failed`, `halved` and `quartered` count draws by their status; the others are OK.
-    `digests` maps each written array to [size in bytes, SHA-256 of the stored file, SHA-256 of the
-    content]. `failed` draws have no result, because of `cause`, and are stored as NaN.
+    `memory` is the most that its worker has held so far [bytes]. `diverged`, `failed`, `halved` and
+    `quartered` count draws by their status; the others are OK. `digests` maps each written array to
+    [size in bytes, SHA-256 of the stored file, SHA-256 of the content]. `failed` draws have no
+    result, because of `cause`, and are stored as NaN.
     """
 
     block: Block
@@ -60,6 +61,7 @@ class BlockReport:
     halved: int = 0
     quartered: int = 0
     cause: str = ""
+    memory: int = 0
 
 
 def blocks_of(chain: str, round: str, draws: int, size: int) -> list[Block]:

@@ -159,6 +159,7 @@ def block_mark(report: BlockReport, prepared: Record) -> Record:
         **({"cause": report.cause} if report.cause else {}),
         "seconds": report.seconds,
         "host": report.host,
+        "memory": report.memory,
         "digests": report.digests,
         "id": prepared["id"],
     }
