@@ -47,7 +47,7 @@ def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
     """Count draws, blocks, bytes and core-hours of a study."""
     rounds = []
     for name, (draws, keep) in rounds_of(study).items():
-        work = sum(draws * s.brain.n_steps * s.brain.connectome.n_regions for s in subjects)
+        work = sum(draws * updates_per_draw(s) for s in subjects)
         size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
         blocks = sum(-(-draws // block_size(study, s, draws, keep)) for s in subjects)
         hours = work / NODE_STEPS_PER_CORE_SECOND / 3600.0
@@ -62,6 +62,11 @@ def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int
     sizes = _sizes(subject)
     always = 8 * (len(subject.brain.space) + len(study.features.names)) + 1
     return always + sum(sizes[name] for name in keep)
+
+
+def updates_per_draw(subject: Subject) -> int:
+    """Region updates of one draw: regions times steps."""
+    return subject.brain.n_steps * subject.brain.connectome.n_regions
 
 
 def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]) -> int:
@@ -82,7 +87,7 @@ def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]
         return study.block
     number = np.dtype(study.simulation.dtype).itemsize
     simulated = len(subject.brain.monitors) * sizes["bold"] // 4 * number
-    return draws_per_block(draws, kept, simulated)
+    return draws_per_block(draws, kept, simulated, updates_per_draw(subject))
 
 
 def check_blocks(study: Study, subjects: Sequence[Subject]) -> None:

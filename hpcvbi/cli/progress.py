@@ -82,10 +82,6 @@ class Tally:
         """Write what happened to the cluster."""
         self.line(text)
 
-    def notice(self, text: str) -> None:
-        """Write what happened to the cluster."""
-        self.line(text)
-
     def stopping(self, signal: str, seconds: float) -> None:
         """Write that the run was asked to stop."""
         self.line(f"{signal}: no more blocks are begun; those at work have {seconds:.0f} s to end")
