@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.extension import extension_of
+from hpcvbi.campaign.forecast import check_walltime
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
@@ -32,6 +33,7 @@ def conduct(
     Stopped : SIGTERM, SIGINT or SIGHUP; what is finished is marked.
     """
     check(study, people)
+    check_walltime(study, people)
     folder = str(Path(study.output).resolve())
     manifest, sha256 = manifest_of(study, people)
     with _driver(folder, manifest, sha256) as store, listening() as stop:

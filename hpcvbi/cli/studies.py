@@ -37,10 +37,17 @@ def plan(
     study: StudyFile,
     profile: ProfileName = None,
     cluster: ClusterText = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Simulate a few steps here, to learn the speed.")
+    ] = False,
 ) -> None:
-    """Say what a run would do: people, draws, blocks, bytes, core-hours. Spends nothing."""
+    """Say what a run would do and cost, on this cluster. Spends nothing, writes nothing.
+
+    People, draws, blocks, files, bytes, core-hours, wall time, the scheduler's load, what to change
+    where it does not fit, and the jobs that would be submitted.
+    """
     from hpcvbi import campaign
-    from hpcvbi.cli import show
+    from hpcvbi.cli import show_plan
     from hpcvbi.config import check, load, site_of
 
     site = site_of(profile, cluster)
@@ -48,10 +55,12 @@ def plan(
     people = campaign.people_of(loaded)
     check(loaded, people)
     subjects = campaign.subjects_of(loaded, people)
-    planned = campaign.plan(loaded, subjects)
+    planned = campaign.plan(loaded, subjects, campaign.pace_of(loaded, subjects, measure))
+    found = campaign.forecast(loaded, planned, str(Path(loaded.output).resolve()))
     console = make_console()
     _say_unasked(console, loaded, site)
-    show.plan(console, loaded, planned)
+    show_plan.plan(console, loaded, planned)
+    show_plan.forecast(console, found)
 
 
 def run(
