@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import dask.config
-from dask_jobqueue.slurm import SLURMJob
 from distributed import Client, Scheduler, SpecCluster
 
 from hpcvbi.cluster.executor import Executor
@@ -21,7 +20,7 @@ from hpcvbi.cluster.settings import (
     serving,
     while_it_runs,
 )
-from hpcvbi.cluster.slurm_job import LOGS, SOME_ADDRESS, Group, groups_of, job, job_options
+from hpcvbi.cluster.slurm_job import LOGS, SOME_ADDRESS, Group, Job, groups_of, job, job_options
 from hpcvbi.cluster.watch import Watch
 from hpcvbi.config.clusters import Slurm
 from hpcvbi.core.errors import ClusterError
@@ -80,7 +79,7 @@ def slurm_executor(
         )
         running.callback(cluster.close, timeout=30)
         wanted = {
-            f"{group.name}-{number}": {"cls": SLURMJob, "options": job_options(group, folder, keys)}
+            f"{group.name}-{number}": {"cls": Job, "options": job_options(group, folder, keys)}
             for group in groups
             for number in range(group.jobs)
         }

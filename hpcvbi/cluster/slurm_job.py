@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dask_jobqueue.slurm import SLURMJob
+from distributed.core import Status
 
 from hpcvbi.cluster.keys import Keys
 from hpcvbi.cluster.settings import CPU, DEATH_TIMEOUT_S, GPU, JOB_ENDS, LOOPBACK, environment
@@ -15,6 +16,15 @@ from hpcvbi.config.clusters import Slurm
 LOGS = "jobs"
 """Folder, inside the study's output, of what the jobs print."""
 SOME_ADDRESS = "tls://SCHEDULER:PORT"
+
+
+class Job(SLURMJob):
+    """A SLURM job that says when it is closed, which Dask asks at the end."""
+
+    async def close(self) -> None:
+        """Cancel the job."""
+        await super().close()
+        self.status = Status.closed
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,9 @@ def job_scripts(section: Slurm, folder: str) -> dict[str, str]:
     }
 
 
-def job(group: Group, folder: str, keys: Keys, scheduler: str, name: str) -> SLURMJob:
+def job(group: Group, folder: str, keys: Keys, scheduler: str, name: str) -> Job:
     """Return one job, not submitted."""
-    return SLURMJob(scheduler, name, **job_options(group, folder, keys))
+    return Job(scheduler, name, **job_options(group, folder, keys))
 
 
 def job_options(group: Group, folder: str, keys: Keys) -> dict[str, Any]:

@@ -181,7 +181,8 @@ class Watch:
     def _forget(self, names: list[str]) -> None:
         """Have these jobs submitted anew."""
         for name in names:
-            self._cluster.workers.pop(name, None)
+            if job := self._cluster.workers.pop(name, None):
+                job.status = Status.closed
             self._cluster.worker_spec.pop(name, None)
 
     def _connected(self) -> set[str]:

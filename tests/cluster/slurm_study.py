@@ -1,0 +1,84 @@
+"""Studies for a real SLURM, runs of them in processes of their own, and what became of them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from conftest import command, environment, files
+from real_slurm import Slurm, wait_until
+from synthetic_people import write_study
+
+from hpcvbi.store import progress
+
+JOBS = "kind: slurm, cpus: 2, memory: 1500MiB, walltime: '00:10:00', interface: lo"
+
+
+def study_on(
+    folder: Path, people: Path, cluster: str, *changes: tuple[str, str], output: str = "out"
+) -> Path:
+    """Write the small study with `cluster` and changes of its text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = write_study(folder / f"{output}.yaml", people, folder / output)
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text + f"cluster: {{{cluster}}}\n")
+    return path
+
+
+def blocks_done(output: Path) -> int:
+    """How many blocks are marked, as a reader beside the run sees it."""
+    if not (output / "MANIFEST.json").exists():
+        return 0
+    return sum(round.blocks_done for round in progress(output).rounds)
+
+
+@contextlib.contextmanager
+def running(study: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a study beside the test; what it prints is in its log."""
+    with open(study.with_suffix(".printed"), "a") as printed:
+        run = subprocess.Popen(
+            command("run", study, *words), env=environment(), stdout=printed, stderr=printed
+        )
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+
+
+def workers_on(slurm: Slurm, node: str = "") -> list[int]:
+    """Pids of worker processes (not their nannies) in jobs of this SLURM, on `node` if given."""
+    found = []
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (path / "environ").read_bytes()
+            if f"SLURM_CONF={slurm.folder}/slurm.conf".encode() not in words:
+                continue
+            if (
+                f"SLURMD_NODENAME={node}".encode() in words
+                and b"spawn_main" in (path / "cmdline").read_bytes()
+            ):
+                found.append(int(path.name))
+    return found
+
+
+def kill(pid: int) -> None:
+    """Kill a process, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def no_jobs(slurm: Slurm, seconds: float = 60.0) -> None:
+    """Wait until SLURM has no job any more."""
+    wait_until(lambda: not slurm.command("squeue", "-h"), seconds)
+
+
+def stored(study: Path) -> dict[str, bytes]:
+    """Every file of the study's Zarr store."""
+    return files(study.with_suffix("") / "store.zarr")
