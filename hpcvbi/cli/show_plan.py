@@ -53,7 +53,7 @@ def forecast(console: Console, found: Forecast) -> None:
     for name, script in found.scripts.items():
         console.print(f"--- job script: {name}", soft_wrap=True)
         console.print(script, soft_wrap=True, highlight=False)
-    console.print("all of it is an estimate; nothing was written, nothing of the study computed")
+    console.print("these are estimates; nothing was written, nothing of the study computed")
 
 
 def _hours(hours: float | None) -> str:
