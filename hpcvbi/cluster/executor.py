@@ -209,7 +209,8 @@ class Executor:
         flight.copies.remove(copy)
         if isinstance(outcome, Failure) and flight.copies:
             return False
-        self._client.cancel(flight.copies)
+        if flight.copies:
+            self._client.cancel(flight.copies)
         del self._running[outcome.block.key]
         if isinstance(copy, Future):
             copy.release()
