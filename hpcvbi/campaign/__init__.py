@@ -2,6 +2,7 @@
 
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    plan       what a run would do, at a pace; a forecast says how it would run on a cluster
     extension  a study gets more people, rounds or draws
     repair     a store is checked in full, and exactly what is damaged is computed again
     limits     when it gives up: a block after some attempts, a person with too many lost draws
@@ -19,7 +20,9 @@ from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
+from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.loop import Outcome, Progress
+from hpcvbi.campaign.pace import Pace, pace_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
@@ -28,7 +31,9 @@ from hpcvbi.campaign.whole import rounds_of
 __all__ = [
     "EXPORTS",
     "Extension",
+    "Forecast",
     "Outcome",
+    "Pace",
     "Plan",
     "Progress",
     "Repaired",
@@ -37,6 +42,8 @@ __all__ = [
     "conduct",
     "export",
     "extend",
+    "forecast",
+    "pace_of",
     "people_of",
     "plan",
     "plan_extension",

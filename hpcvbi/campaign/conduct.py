@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.extension import extension_of
+from hpcvbi.campaign.forecast import check_walltime
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.stamp import stamp
@@ -37,6 +38,7 @@ def conduct(
     Stopped : SIGTERM, SIGINT, SIGHUP or the job's wall time; what is finished is marked.
     """
     check(study, people)
+    check_walltime(study, people)
     if chain:
         check_chain()
     try:
