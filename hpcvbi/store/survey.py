@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from time import monotonic
 
@@ -31,6 +32,8 @@ from hpcvbi.store.trust import LARGEST_INDEX, LARGEST_METADATA, read_json
 
 BESIDE = (LOCK_NAME, "run.log", "report.html")
 """Files beside store.zarr that belong there, besides manifests and ledger."""
+OF_THE_CLUSTER = ("jobs", "performance", ".cluster-*")
+"""Folders of what runs print and keep about themselves, and of their keys."""
 _LOOKS = 3
 """How often what fails is looked at again, with the ledger as it is by then."""
 _THREADS = max(2, min(16, os.cpu_count() or 2))
@@ -206,6 +209,8 @@ def _others(
             path = Path(directory, name)
             shown = path.relative_to(folder)
             if str(path) in expected or _is_record(shown) or _is_of_privacy(shown):
+                continue
+            if any(fnmatch(shown.parts[0], pattern) for pattern in OF_THE_CLUSTER):
                 continue
             if name.endswith(TEMPORARY):
                 leftovers.append(str(shown))
