@@ -3,6 +3,8 @@
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     extension  a study gets more people, rounds or draws
+    parts      a study is split: some of its people each, in a store of their own
+    merge      the parts become one store
     repair     a store is checked in full, and exactly what is damaged is computed again
     limits     when it gives up: a block after some attempts, a person with too many lost draws
     again      failed draws are tried again, with all that rests on them
@@ -20,6 +22,8 @@ from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
 from hpcvbi.campaign.loop import Outcome, Progress
+from hpcvbi.campaign.merge import Merged, merge
+from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
@@ -28,6 +32,7 @@ from hpcvbi.campaign.whole import rounds_of
 __all__ = [
     "EXPORTS",
     "Extension",
+    "Merged",
     "Outcome",
     "Plan",
     "Progress",
@@ -37,6 +42,8 @@ __all__ = [
     "conduct",
     "export",
     "extend",
+    "merge",
+    "part_of",
     "people_of",
     "plan",
     "plan_extension",

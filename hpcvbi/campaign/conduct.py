@@ -9,6 +9,7 @@ from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.extension import extension_of
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
+from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import listening
 from hpcvbi.cluster import Executor, start
@@ -25,13 +26,14 @@ def conduct(
 
     Raises
     ------
-    ConfigError, DataError : what cannot run, before anything is spent.
+    ConfigError, DataError : what cannot run, or was run in parts, before anything is spent.
     StoreMismatch : the output folder holds another study.
     StoreBusy : another driver is at work there.
     StoreError : the store cannot be read or written.
     Stopped : SIGTERM, SIGINT or SIGHUP; what is finished is marked.
     """
     check(study, people)
+    check_merged(Path(study.output))
     folder = str(Path(study.output).resolve())
     manifest, sha256 = manifest_of(study, people)
     with _driver(folder, manifest, sha256) as store, listening() as stop:

@@ -1,5 +1,5 @@
-"""The command line: `hpcvbi plan | run | status | extend | report STUDY`, `hpcvbi verify | export |
-withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
+"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi verify |
+export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
 import os
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hpcvbi.cli import parts
 from hpcvbi.core.errors import HpcvbiError, KeyRefused, Stopped
 
 RESUMABLE = 75
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (YAML).")]
+app.command()(parts.merge)
 
 
 @app.command()
@@ -75,6 +77,7 @@ def run(
             help="Try failed draws again, and learn anew from what rests on them.",
         ),
     ] = False,
+    part: parts.Part = None,
 ) -> None:
     """Run the study to its end, or resume it: only what is missing is computed.
 
@@ -90,7 +93,7 @@ def run(
     finished is marked, the same command resumes
     130 - interrupted before it began, or twice; 137 - killed: the same holds
     """
-    _run(study, retry_failed)
+    _run(study, retry_failed, part)
 
 
 @app.command()
@@ -120,11 +123,9 @@ def extend(
 @app.command()
 def status(study: StudyFile) -> None:
     """Say how far the study is, from the ledger alone; also beside a live run."""
-    from hpcvbi.cli import show
     from hpcvbi.config import load
-    from hpcvbi.store import progress
 
-    show.status(_console(), progress(Path(load(study).output)))
+    parts.show_status(_console(), Path(load(study).output))
 
 
 @app.command()
@@ -243,7 +244,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _run(study: Path, retry_failed: bool = False) -> None:
+def _run(study: Path, retry_failed: bool = False, part: str | None = None) -> None:
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
@@ -253,14 +254,16 @@ def _run(study: Path, retry_failed: bool = False) -> None:
     from hpcvbi.store import storage_faults
 
     console = _console()
-    loaded = load(study)
+    loaded, again = load(study), f"hpcvbi run {study}"
+    if part is not None:
+        loaded, again = campaign.part_of(loaded, part), f"{again} --part {part}"
     folder, people = Path(loaded.output), campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
     with progress_on(console, folder, draws) as progress:
         try:
             outcome = campaign.conduct(loaded, people, progress, retry_failed)
         except Stopped as stopped:
-            raise Stopped(f"{stopped}. To resume: hpcvbi run {study}") from None
+            raise Stopped(f"{stopped}. To resume: {again}") from None
     with storage_faults(folder):
         report = build(folder)
     show.results(console, folder)
