@@ -17,10 +17,8 @@ from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, identity, taking_part
 from hpcvbi.core.errors import ConfigError, StoreError, StoreMismatch
 from hpcvbi.store import (
-    Driver,
     KeySource,
     Store,
-    check_room,
     fingerprint,
     is_sealed,
     parts_in,
@@ -30,7 +28,7 @@ from hpcvbi.store import (
 )
 from hpcvbi.store.lock import DriverLock
 from hpcvbi.store.manifest import differences, without
-from hpcvbi.store.merging import bury_as_in, pieces, take, take_events
+from hpcvbi.store.merging import Copied, merge_parts
 from hpcvbi.store.parts import PARTS, has_store
 
 _SHOWN = 20
@@ -38,16 +36,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did: from which `parts`, how many files and bytes of which people were copied.
+    """What a merge did: from which `parts` it `copied` what.
 
     `lacking` says who is not whole and why; `left` are the people who have withdrawn from the study
     and whom a part still holds, by its folder.
     """
 
     parts: tuple[Path, ...]
-    people: tuple[str, ...]
-    files: int
-    bytes: int
+    copied: Copied
     lacking: tuple[str, ...]
     left: Mapping[Path, tuple[str, ...]]
 
@@ -89,41 +85,17 @@ def merge(study: Study, stores: Sequence[Path] = (), some: bool = False) -> Merg
                 + ("\n  ..." if len(lines) > _SHOWN else "") + "\nRun these parts to their end, or "
                 "add --partial: the run that follows then computes what is lacking"
             )  # fmt: skip
-        files, size, names = _merge(study, output, parts, share, people)
+        manifest, sha256 = manifest_of(study, people)
+        copied = merge_parts(
+            output, manifest, sha256, [(p, share[p.folder]) for p in parts], leave=(JUDGEMENT,)
+        )
     left = {p.folder: tuple(sorted(gone & p.study["people"].keys())) for p in parts}
     return Merged(
         parts=tuple(folders),
-        people=tuple(names),
-        files=files,
-        bytes=size,
+        copied=copied,
         lacking=tuple(lines),
         left={folder: names for folder, names in left.items() if names},
     )
-
-
-def _merge(
-    study: Study,
-    output: Path,
-    parts: Sequence[Store],
-    share: Mapping[Path, Sequence[str]],
-    people: tuple[Person, ...],
-) -> tuple[int, int, list[str]]:
-    """Copy; return how many files and bytes, and whose."""
-    bury_as_in(output, parts)
-    manifest, sha256 = manifest_of(study, people)
-    with Driver.create(output, manifest, sha256) as store:
-        found = {p.folder: list(pieces(store, p, share[p.folder], (JUDGEMENT,))) for p in parts}
-        files = [file for listed in found.values() for piece in listed for file in piece.files]
-        size = sum(file.size for file in files)
-        check_room(output, size, len(files), "what is merged")
-        for part in parts:
-            take(store, part, found[part.folder])
-        events = sum(take_events(store, part) for part in parts)
-        names = sorted({file.chain for file in files})
-        if files or events:
-            store.append("merged", people=names, files=len(files), bytes=size)
-        store.finish()
-    return len(files), size, names
 
 
 def _folders(output: Path, stores: Sequence[Path]) -> list[Path]:

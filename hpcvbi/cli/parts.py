@@ -39,10 +39,11 @@ def merge(
 
     console = Console(markup=False)
     merged = campaign.merge(load(study), stores or (), partial)
+    copied = merged.copied
     for folder in merged.parts:
         console.print(f"part {folder}", soft_wrap=True)
     console.print(
-        f"{merged.files} files with {merged.bytes / 1e6:.1f} MB of {len(merged.people)} people "
+        f"{copied.files} files with {copied.bytes / 1e6:.1f} MB of {len(copied.people)} people "
         "copied; what was there already was left alone",
         soft_wrap=True,
     )

@@ -7,19 +7,21 @@ alone, so that a merge that was killed is completed by the next one, and another
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from hpcvbi.core.errors import StoreError, StoreMismatch
 from hpcvbi.store import keys
 from hpcvbi.store.damage import Marked, marked_files, path_of
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.durable import (
+    check_room,
     copy_file,
     file_digest,
     patiently,
@@ -54,6 +56,48 @@ class Piece:
     def files(self) -> list[Marked]:
         """Files that the marks name."""
         return [file for mark in self.marks for file in marked_files(mark)]
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How many files and bytes a merge has copied, of which people."""
+
+    people: tuple[str, ...]
+    files: int
+    bytes: int
+
+
+def merge_parts(
+    folder: Path,
+    study: Mapping[str, Any],
+    sha256: str,
+    parts: Sequence[tuple[Store, Collection[str]]],
+    leave: Collection[str],
+) -> Copied:
+    """Copy what parts have of the people named with each into the store in `folder`, which is made
+    if need be, but for the groups in `leave`.
+
+    Raises
+    ------
+    StoreBusy, StoreMismatch
+        The store in `folder` has a driver, is another study's, or has other results of somebody.
+    StoreError
+        There is no room, a part is damaged, or somebody has to withdraw from the store first.
+    """
+    bury_as_in(folder, [part for part, _ in parts])
+    with Driver.create(folder, study, sha256) as store:
+        found = [(part, list(pieces(store, part, people, leave))) for part, people in parts]
+        files = [file for _, listed in found for piece in listed for file in piece.files]
+        size = sum(file.size for file in files)
+        check_room(folder, size, len(files), "what is merged")
+        for part, listed in found:
+            take(store, part, listed)
+        events = sum(take_events(store, part) for part, _ in parts)
+        names = sorted({file.chain for file in files})
+        if files or events:
+            store.append("merged", people=names, files=len(files), bytes=size)
+        store.finish()
+    return Copied(tuple(names), len(files), size)
 
 
 def pieces(
@@ -156,8 +200,8 @@ def _copy(root: Path, part: Store, files: Sequence[Marked]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(_THREADS) as pool:
         held = list(pool.map(partial(_copied, root, part.root), places, files))
-    if bad := [str(place) for place, holds in zip(places, held, strict=True) if not holds]:
-        more = f" and {len(bad) - 1} more files" if len(bad) > 1 else ""
+    if bad := [file.place for file, holds in zip(files, held, strict=True) if not holds]:
+        more = f" and {len(bad) - 1} more files are" if len(bad) > 1 else " is"
         raise StoreError(
             f"{part.folder} is damaged: {bad[0]}{more} not as its ledger says. Run `hpcvbi verify "
             f"{part.folder} --repair`, then merge again; what was copied stays"
