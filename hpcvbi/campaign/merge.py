@@ -66,16 +66,15 @@ def merge(study: Study, stores: Sequence[Path] = (), some: bool = False) -> Merg
     with ExitStack() as held:
         for folder in folders:
             Store.open(folder)
-            held.enter_context(storage_faults(folder))
-            held.enter_context(DriverLock(folder))
+            with storage_faults(folder):
+                held.enter_context(DriverLock(folder))
         parts = [Store.open(folder) for folder in folders]
-        gone = tombstones(output).keys()
-        withdrawn = {*gone, *(name for part in parts for name in tombstones(part.folder))}
+        withdrawn = {name for place in (output, *folders) for name in tombstones(place)}
         people = taking_part(study, withdrawn)
         check(study, people)
         known = {person.id: person for person in people}
         for part in parts:
-            _check_part(study, part, known, gone)
+            _check_part(study, part, known, withdrawn)
         share = {part.folder: sorted(known.keys() & part.study["people"]) for part in parts}
         _check_disjoint(share)
         lines = _lacking(study, output, parts, share, known)
@@ -89,7 +88,7 @@ def merge(study: Study, stores: Sequence[Path] = (), some: bool = False) -> Merg
         copied = merge_parts(
             output, manifest, sha256, [(p, share[p.folder]) for p in parts], leave=(JUDGEMENT,)
         )
-    left = {p.folder: tuple(sorted(gone & p.study["people"].keys())) for p in parts}
+    left = {p.folder: tuple(sorted(withdrawn & p.study["people"].keys())) for p in parts}
     return Merged(
         parts=tuple(folders),
         copied=copied,
