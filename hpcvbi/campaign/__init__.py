@@ -4,6 +4,8 @@
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     plan       what a run would do, at a pace; a forecast says how it would run on a cluster
     extension  a study gets more people, rounds or draws
+    parts      a study is split: some of its people each, in a store of their own
+    merge      the parts become one store
     repair     a store is checked in full, and exactly what is damaged is computed again
     limits     when it gives up: a block after some attempts, a person with too many lost draws
     again      failed draws are tried again, with all that rests on them
@@ -22,7 +24,9 @@ from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
 from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.loop import Outcome, Progress
+from hpcvbi.campaign.merge import Merged, merge
 from hpcvbi.campaign.pace import Pace, pace_of
+from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
@@ -32,6 +36,7 @@ __all__ = [
     "EXPORTS",
     "Extension",
     "Forecast",
+    "Merged",
     "Outcome",
     "Pace",
     "Plan",
@@ -43,7 +48,9 @@ __all__ = [
     "export",
     "extend",
     "forecast",
+    "merge",
     "pace_of",
+    "part_of",
     "people_of",
     "plan",
     "plan_extension",

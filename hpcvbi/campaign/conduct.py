@@ -10,6 +10,7 @@ from hpcvbi.campaign.extension import extension_of
 from hpcvbi.campaign.forecast import check_walltime
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
+from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import listening
 from hpcvbi.cluster import Executor, check_chain, requeue, seconds_to_work, start
@@ -31,13 +32,14 @@ def conduct(
 
     Raises
     ------
-    ConfigError, DataError : what cannot run, before anything is spent.
+    ConfigError, DataError : what cannot run, or was run in parts, before anything is spent.
     StoreMismatch : the output folder holds another study.
     StoreBusy : another driver is at work there.
     StoreError : the store cannot be read or written.
     Stopped : SIGTERM, SIGINT, SIGHUP or the job's wall time; what is finished is marked.
     """
     check(study, people)
+    check_merged(Path(study.output))
     check_walltime(study, people)
     if chain:
         check_chain()

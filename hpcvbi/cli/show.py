@@ -50,6 +50,10 @@ def withdrawal(console: Console, done: Withdrawal) -> None:
         console.print(words, style="bold red", soft_wrap=True)
     for path in done.elsewhere:
         words = f"LOOK {path}: mentions {stone.person}, and the store did not write it"
+        if path.is_dir():
+            words = (
+                f"LOOK {path}: holds {stone.person}; run `hpcvbi withdraw {path} {stone.person}`"
+            )
         console.print(words, style="bold red", markup=False, soft_wrap=True)
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from hpcvbi.cli.console import make_console
+from hpcvbi.cli.parts import Part, show_status
 from hpcvbi.core.errors import Stopped
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run(
             "near.",
         ),
     ] = False,
+    part: Part = None,
     profile: ProfileName = None,
     cluster: ClusterText = None,
 ) -> None:
@@ -99,7 +101,7 @@ def run(
     """
     from hpcvbi.config import site_of
 
-    _run(study, site_of(profile, cluster), retry_failed, chain)
+    _run(study, site_of(profile, cluster), retry_failed, chain, part)
 
 
 def extend(
@@ -129,11 +131,9 @@ def extend(
 
 def status(study: StudyFile) -> None:
     """Say how far the study is, from the ledger alone; also beside a live run."""
-    from hpcvbi.cli import show
     from hpcvbi.config import load
-    from hpcvbi.store import progress
 
-    show.status(make_console(), progress(Path(load(study, None).output)))
+    show_status(make_console(), Path(load(study, None).output))
 
 
 def report(study: StudyFile) -> None:
@@ -151,7 +151,13 @@ def report(study: StudyFile) -> None:
     console.print(f"report: {written}", soft_wrap=True)
 
 
-def _run(study: Path, site: "Site", retry_failed: bool = False, chain: bool = False) -> None:
+def _run(
+    study: Path,
+    site: "Site",
+    retry_failed: bool = False,
+    chain: bool = False,
+    part: str | None = None,
+) -> None:
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
@@ -161,16 +167,17 @@ def _run(study: Path, site: "Site", retry_failed: bool = False, chain: bool = Fa
     from hpcvbi.store import storage_faults
 
     console = make_console()
-    loaded = load(study, site.layers)
+    loaded, again = load(study, site.layers), ["hpcvbi", "run", *site.asked, str(study)]
     _say_unasked(console, loaded, site)
+    if part is not None:
+        loaded, again = campaign.part_of(loaded, part), [*again, "--part", part]
     folder, people = Path(loaded.output), campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
     with progress_on(console, folder, draws) as progress:
         try:
             outcome = campaign.conduct(loaded, people, progress, retry_failed, chain)
         except Stopped as stopped:
-            command = shlex.join(["hpcvbi", "run", *site.asked, str(study)])
-            raise Stopped(f"{stopped}. To resume: {command}") from None
+            raise Stopped(f"{stopped}. To resume: {shlex.join(again)}") from None
     with storage_faults(folder):
         report = build(folder)
     show.results(console, folder)

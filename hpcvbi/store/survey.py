@@ -26,6 +26,7 @@ from hpcvbi.store.ledger import Refused
 from hpcvbi.store.lock import LOCK_NAME, Owner
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import GroupKey, Marks
+from hpcvbi.store.parts import parts_in
 from hpcvbi.store.progress import driver_of, read_marks
 from hpcvbi.store.tombstone import tombstones
 from hpcvbi.store.trust import LARGEST_INDEX, LARGEST_METADATA, read_json
@@ -204,7 +205,9 @@ def _others(
     expected |= {str(root / "zarr.json"), *(str(folder / name) for name in BESIDE)}
     known = {(record["chain"], record["group"]) for record in marks.history}
     leftovers, unvouched, strangers = [], [], []
-    for directory, _, names in os.walk(folder):
+    parts = set(parts_in(folder))  # stores of their own
+    for directory, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(directory, name) not in parts]
         for name in names:
             path = Path(directory, name)
             shown = path.relative_to(folder)
