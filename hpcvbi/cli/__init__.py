@@ -5,12 +5,15 @@ withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from hpcvbi.core.errors import HpcvbiError, KeyRefused, Stopped
+
+if TYPE_CHECKING:
+    from hpcvbi.config import Study
 
 RESUMABLE = 75
 """Exit code of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"."""
@@ -90,7 +93,11 @@ def run(
     finished is marked, the same command resumes
     130 - interrupted before it began, or twice; 137 - killed: the same holds
     """
-    _run(study, retry_failed)
+    from hpcvbi.cluster import enter
+    from hpcvbi.config import load
+
+    with enter(lambda: load(study)) as loaded:
+        _run(loaded, study, retry_failed)
 
 
 @app.command()
@@ -104,17 +111,18 @@ def extend(
     """
     from hpcvbi import campaign
     from hpcvbi.cli import show_store
+    from hpcvbi.cluster import enter
     from hpcvbi.config import load
 
     console = _console()
-    loaded = load(study)
-    people = campaign.people_of(loaded)
-    show_store.extension(console, campaign.plan_extension(loaded, people))
-    if not yes:
-        console.print("nothing was written; to do it: the same command with --yes")
-        return
-    campaign.extend(loaded, people)
-    _run(study)
+    with enter(lambda: load(study)) as loaded:
+        people = campaign.people_of(loaded)
+        show_store.extension(console, campaign.plan_extension(loaded, people))
+        if not yes:
+            console.print("nothing was written; to do it: the same command with --yes")
+            return
+        campaign.extend(loaded, people)
+        _run(loaded, study)
 
 
 @app.command()
@@ -243,17 +251,15 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _run(study: Path, retry_failed: bool = False) -> None:
+def _run(loaded: "Study", study: Path, retry_failed: bool = False) -> None:
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
-    from hpcvbi.config import load
     from hpcvbi.report import build
     from hpcvbi.store import progress as progress_of
     from hpcvbi.store import storage_faults
 
     console = _console()
-    loaded = load(study)
     folder, people = Path(loaded.output), campaign.people_of(loaded)
     draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
     with progress_on(console, folder, draws) as progress:

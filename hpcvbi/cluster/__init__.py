@@ -2,6 +2,6 @@
 
 from hpcvbi.cluster.executor import Executor, Failure, Learned
 from hpcvbi.cluster.local import local_executor
-from hpcvbi.cluster.start import start
+from hpcvbi.cluster.start import enter, start
 
-__all__ = ["Executor", "Failure", "Learned", "local_executor", "start"]
+__all__ = ["Executor", "Failure", "Learned", "enter", "local_executor", "start"]

@@ -30,3 +30,7 @@ SETTINGS: dict[str, Any] = {
     # a worker has children that learn, which a daemon may not
     "distributed.worker.daemon": False,
 }
+
+CPU, GPU = "CPU", "GPU"
+"""Dask's names for what a worker announces: CPU, one per thread; or, if it has a GPU, that alone.
+"""
