@@ -2,16 +2,28 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import command, environment
-from running import processes_of
+from conftest import command, environment, files
+from running import (
+    after,
+    blocks_done,
+    kill_a_worker,
+    listening,
+    processes_of,
+    speaks_http,
+    stranger,
+    workers_of,
+)
 from synthetic_people import write_study
 
+from hpcvbi.cluster.keys import keys_in_memory
 from hpcvbi.core.launch import Launch, launched
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -47,12 +59,77 @@ def end_of(process: subprocess.Popen[str], study: Path) -> tuple[int, str]:
     return process.returncode, errors
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, people_folder) -> Iterator[dict[str, bytes]]:
+    """The store of the same study on this machine's own workers."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    study = study_of(folder, people_folder, "{kind: local}")
+    subprocess.run(command("run", study), env=environment(), check=True, capture_output=True)
+    yield files(folder / "out" / "store.zarr")
+
+
 def test_mpi_has_as_many_ranks_as_were_launched():
     words = "from mpi4py import MPI; print(MPI.COMM_WORLD.size, end='')"
     done = subprocess.run(
         [str(MPIEXEC), "-n", "3", sys.executable, "-c", words], capture_output=True, text=True
     )
     assert done.stdout == "333", done.stderr
+
+
+def test_a_killed_worker_and_a_stop_change_no_byte(tmp_path, people_folder, undisturbed):
+    study = study_of(tmp_path, people_folder)
+    out = tmp_path / "out"
+    process = mpiexec(4, "run", study)
+    after(2, out, process)
+    ranks = processes_of(study)
+    kill_a_worker(ranks)
+    after(6, out, process)
+    process.send_signal(signal.SIGTERM)  # mpiexec passes it on to every rank
+    code, errors = end_of(process, study)
+    assert code == 75, errors
+    assert "To resume" in errors
+    assert "Traceback" not in errors, errors
+    done = blocks_done(out)
+    assert 6 <= done < 36
+
+    process = mpiexec(4, "run", study)
+    after(done + 2, out, process)
+    kill_a_worker(processes_of(study))
+    code, errors = end_of(process, study)
+    assert code == 0, errors
+    assert files(out / "store.zarr") == undisturbed
+
+
+def test_a_killed_rank_ends_the_launch_and_nobody_without_keys_gets_in(
+    tmp_path, people_folder, undisturbed
+):
+    study = study_of(tmp_path, people_folder)
+    process = mpiexec(4, "run", study)
+    after(1, tmp_path / "out", process)
+    pids = processes_of(study)
+    pids += workers_of(pids)
+    sockets = listening(pids)
+    os.kill(process.pid, signal.SIGSTOP)  # it starts no rank anew
+    open_ports = [port for loopback, port in sockets if not loopback]
+    served = [port for loopback, port in sockets if loopback]
+    assert len(open_ports) >= 1 + 2 * 2  # a scheduler, two nannies, two workers
+    assert any(speaks_http(port) for port in served)
+    for port in open_ports:
+        assert not speaks_http(port)
+    scheduler_and_worker = open_ports[:2]
+    for port in scheduler_and_worker:
+        assert not stranger(port, None)
+        assert not stranger(port, keys_in_memory())
+    os.kill(process.pid, signal.SIGCONT)
+
+    victim = next(pid for pid in processes_of(study) if workers_of([pid]))
+    os.kill(victim, signal.SIGKILL)
+    code, _ = end_of(process, study)
+    assert code not in (0, 75)
+    process = mpiexec(3, "run", study)
+    code, errors = end_of(process, study)
+    assert code == 0, errors
+    assert files(tmp_path / "out" / "store.zarr") == undisturbed
 
 
 @pytest.mark.parametrize(
