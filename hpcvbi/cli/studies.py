@@ -1,6 +1,8 @@
 """Commands that take a study: `hpcvbi plan | run | extend | status | report STUDY`."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,9 +101,8 @@ def run(
     half a minute; what is finished is marked, the same command resumes
     130 - interrupted before it began, or twice; 137 - killed: the same holds
     """
-    from hpcvbi.config import site_of
-
-    _run(study, site_of(profile, cluster), retry_failed, chain, part)
+    with _entered(study, profile, cluster) as (loaded, site):
+        _run(study, loaded, site, retry_failed, chain, part)
 
 
 def extend(
@@ -116,17 +117,16 @@ def extend(
     """
     from hpcvbi import campaign
     from hpcvbi.cli import show_store
-    from hpcvbi.config import load, site_of
 
-    console, site = make_console(), site_of(profile, cluster)
-    loaded = load(study, site.layers)
-    people = campaign.people_of(loaded)
-    show_store.extension(console, campaign.plan_extension(loaded, people))
-    if not yes:
-        console.print("nothing was written; to do it: the same command with --yes")
-        return
-    campaign.extend(loaded, people)
-    _run(study, site)
+    console = make_console()
+    with _entered(study, profile, cluster) as (loaded, site):
+        people = campaign.people_of(loaded)
+        show_store.extension(console, campaign.plan_extension(loaded, people))
+        if not yes:
+            console.print("nothing was written; to do it: the same command with --yes")
+            return
+        campaign.extend(loaded, people)
+        _run(study, loaded, site)
 
 
 def status(study: StudyFile) -> None:
@@ -151,8 +151,27 @@ def report(study: StudyFile) -> None:
     console.print(f"report: {written}", soft_wrap=True)
 
 
+@contextmanager
+def _entered(
+    study: Path, profile: str | None, cluster: str | None
+) -> Iterator[tuple["Study", "Site"]]:
+    """Read a study that is to run; of an MPI launch, one rank alone goes on from here."""
+    from hpcvbi.cluster import enter
+    from hpcvbi.config import load, site_of
+
+    sites: list[Site] = []
+
+    def read() -> "Study":
+        sites.append(site_of(profile, cluster))
+        return load(study, sites[0].layers)
+
+    with enter(read) as loaded:
+        yield loaded, sites[0]
+
+
 def _run(
     study: Path,
+    loaded: "Study",
     site: "Site",
     retry_failed: bool = False,
     chain: bool = False,
@@ -161,13 +180,12 @@ def _run(
     from hpcvbi import campaign
     from hpcvbi.cli import show
     from hpcvbi.cli.progress import progress_on
-    from hpcvbi.config import load
     from hpcvbi.report import build
     from hpcvbi.store import progress as progress_of
     from hpcvbi.store import storage_faults
 
     console = make_console()
-    loaded, again = load(study, site.layers), ["hpcvbi", "run", *site.asked, str(study)]
+    again = ["hpcvbi", "run", *site.asked, str(study)]
     _say_unasked(console, loaded, site)
     if part is not None:
         loaded, again = campaign.part_of(loaded, part), [*again, "--part", part]

@@ -5,7 +5,7 @@ from hpcvbi.cluster.executor import Executor
 from hpcvbi.cluster.local import local_executor
 from hpcvbi.cluster.outcome import Failure, Learned, Notice
 from hpcvbi.cluster.slurm_job import job_scripts
-from hpcvbi.cluster.start import start
+from hpcvbi.cluster.start import enter, start
 
 __all__ = [
     "Executor",
@@ -13,6 +13,7 @@ __all__ = [
     "Learned",
     "Notice",
     "check_chain",
+    "enter",
     "job_scripts",
     "local_executor",
     "requeue",
