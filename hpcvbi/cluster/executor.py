@@ -1,4 +1,4 @@
-"""Hands blocks to workers and learning steps to a thread, and tells what became of them.
+"""Hands blocks and learning steps to workers, and tells what became of them.
 
 Messages are small: a task is a folder and a block, its answer a BlockReport. Arrays go through the
 store. A worker says when it begins a block, so that of several blocks that were with a worker when
@@ -10,8 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,11 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 from distributed.scheduler import NoValidWorkerError
 
+from hpcvbi.cluster.learning import Learned, Learning
 from hpcvbi.cluster.task import BEGUN, simulate_block
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ClusterError
-from hpcvbi.store import StudyKey, is_sealed, study_key, unlock
+from hpcvbi.store import Reads, StudyKey, is_sealed, study_key, unlock
 
 TASKS_PER_WORKER = 3
 """Blocks handed out per worker: one runs, the others hide the way to the scheduler and back."""
@@ -45,15 +44,6 @@ class Failure:
     blamed: bool = True
 
 
-@dataclass(frozen=True)
-class Learned:
-    """The result of a learning step, by the label that it was submitted with."""
-
-    label: str
-    result: Any
-    error: BaseException | None
-
-
 Outcome = BlockReport | Failure | Learned
 
 
@@ -73,7 +63,7 @@ class Unlock(WorkerPlugin):
 
 
 class Executor:
-    """Blocks on a Dask cluster, learning in one thread of the driver.
+    """Blocks and learning steps on a Dask cluster.
 
     `seconds` is the longest time that a block may take; then its worker is restarted, which needs
     Dask's nanny, for neither a thread nor compiled code can be stopped from outside.
@@ -92,12 +82,12 @@ class Executor:
         self._running: dict[_Key, object] = {}
         self._blocks: dict[_Key, Block] = {}
         self._begun: dict[_Key, tuple[str, float]] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
         threads: Any = client.nthreads()
         self.workers = max(1, len(threads))  # one that has just died comes back
         client.subscribe_topic(BEGUN, self._note)
+        self._learning = Learning(client, folder, lambda done: self._outcomes.put((None, done)))
 
     @property
     def free(self) -> int:
@@ -119,15 +109,11 @@ class Executor:
             lambda done: self._outcomes.put((done, self._outcome(block, done)))
         )
 
-    def learn(self, label: str, function: Callable[[], Any]) -> None:
-        """Start a learning step; its outcome carries `label`."""
-
-        def finished(done: ThreadFuture) -> None:
-            error = done.exception()
-            result = None if error else done.result()
-            self._outcomes.put((None, Learned(label, result, error)))
-
-        self._thread.submit(function).add_done_callback(finished)
+    def learn(
+        self, chain: str, label: str, function: Callable[..., Any], reads: Reads, attempts: int
+    ) -> None:
+        """Start a learning step; its outcome carries `chain`. See `Learning.submit`."""
+        self._learning.submit(chain, label, function, reads, attempts)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Wait for an outcome, and return all that are there; none after `timeout` [s]."""
@@ -147,7 +133,7 @@ class Executor:
 
     def close(self, patience: float | None = None) -> None:
         """Stop the workers; wait no longer than `patience` [s] for those that are at work."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._learning.close()
 
         def stop() -> None:
             self._client.close()

@@ -18,8 +18,9 @@ WHILE_IT_RUNS = {
     # Dask gives up a worker that dies and takes longer than 15 s to come back, as under load
     "distributed.deploy.lost-worker-timeout": "300s",
     "distributed.scheduler.no-workers-timeout": "300s",
+    "distributed.worker.daemon": SETTINGS["distributed.worker.daemon"],
 }
-"""Settings that Dask looks up later than at the start."""
+"""Settings that Dask looks up later than at the start, as when a worker comes back."""
 
 
 class LeaveCtrlC(WorkerPlugin):

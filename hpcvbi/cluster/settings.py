@@ -29,4 +29,7 @@ SETTINGS: dict[str, Any] = {
     "distributed.admin.tick.limit": "30s",
     # a worker has children that learn, which a daemon may not
     "distributed.worker.daemon": False,
+    # what is learned of people passes through a worker's memory, and never onto its disk
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
 }
