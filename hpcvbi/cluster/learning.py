@@ -144,14 +144,14 @@ class Learning:
     def _outcome(self, attempt: _Attempt, future: Future) -> Learned | _Attempt:
         begun = True
         try:
-            return future.result()
+            if (learned := future.result()) is not None:
+                return learned
+            cause = "the process that learned was killed"
         except NoValidWorkerError:
             return _lost(attempt, "all workers are gone and none came back")
         except KilledWorker as error:
             begun = self._begun.get(future.key) == error.last_worker.address
             cause = "its worker was killed"
-        except BrokenProcessPool:
-            cause = "the process that learned was killed"
         except Exception as error:
             cause = _words(error)
         finally:
@@ -221,14 +221,19 @@ class Children(WorkerPlugin):
                 return child, child.submit(*call)
 
 
-def learn(folder: str, step: Step, ledger: Mapping[str, int]) -> Learned:
-    """Learn a step in a child of this worker; an encrypted store's key goes there by its pipe."""
+def learn(folder: str, step: Step, ledger: Mapping[str, int]) -> Learned | None:
+    """Learn a step in a child of this worker; None if the child died, of which Dask would print a
+    traceback. An encrypted store's key goes there by the child's pipe.
+    """
     worker = get_worker()
     worker.log_event(BEGUN, [worker.get_current_task(), worker.address])
     children = worker.plugins[Children.name]
     assert isinstance(children, Children)
     key = study_key(Path(folder)) if is_sealed(Path(folder)) else None
-    return children.run(perform, folder, step, ledger, key)
+    try:
+        return children.run(perform, folder, step, ledger, key)
+    except BrokenProcessPool:
+        return None
 
 
 # ---- in a child
