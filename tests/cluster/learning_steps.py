@@ -27,6 +27,11 @@ def surroundings() -> dict[str, Any]:
     }
 
 
+def features_and_surroundings(draws: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return features that were read here, and what is known here."""
+    return draws["features"], surroundings()
+
+
 def count(folder: Path) -> int:
     """Note in a folder that this was called; return how often it was before."""
     earlier = len(list(folder.iterdir()))
