@@ -13,16 +13,17 @@ from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
-from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, measure
-from hpcvbi.infer import ALGORITHMS, Tsnpe
-from hpcvbi.store import Driver, tombstones
+from hpcvbi.infer import ALGORITHMS, Tsnpe, steps
+from hpcvbi.store import Driver, Reads, tombstones
 
 POSTERIOR_DRAWS = 1000
 TWIN_DRAWS = 200
+TRAINING = ("theta", "status", "features")
+"""What is learned from, of a round."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,15 @@ class Simulate:
 
 @dataclass(frozen=True)
 class Learn:
-    """A wish: the result of a function that may take seconds."""
+    """A wish: the result of a function that may take seconds, computed where there is room.
+
+    `function` is a module's own, or a partial of one, and gets as keywords what `reads` names of
+    the person's groups: it is read there from the store, so that no draws travel with the wish.
+    """
 
     label: str
-    function: Callable[[], Any]
+    function: Callable[..., Any]
+    reads: Reads
 
 
 Chain = Generator[Simulate | Learn, Any, None]
@@ -89,36 +95,27 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     grid = _grid(study, subject)
     yield Simulate("grid", grid, kept, background=True)
 
-    algorithm = algorithm_of(study)
+    algorithm, reads = algorithm_of(study), {"observed": ("observed_data", None)}
     state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
-        data = yield Simulate(
-            f"round_{number:03d}",
-            space.from_unit(u),
-            study.keep,
-            read=("theta", "status", "features"),
-        )
-        group = f"inference_{number:03d}"
-        x = np.where(np.isin(data["status"], WHOLE)[:, None], data["features"], np.nan)
+        draws, group = (f"round_{number:03d}", TRAINING), f"inference_{number:03d}"
+        data = yield Simulate(draws[0], space.from_unit(u), study.keep, read=TRAINING)
+        x = steps.learnable(data)
         proposed, learned = proposed + len(x), learned + int(np.isfinite(x).all(axis=1).sum())
         if store.has(name, group):
-            state = algorithm.from_arrays(store.get(name, group)[0])
+            arrays = store.get(name, group)[0]
         else:
-            update = partial(algorithm.update, state, space.to_unit(data["theta"]), x)
-            state, info = yield Learn(group, partial(update, seed("update", number)))
-            store.put(name, group, *record.inference(algorithm.to_arrays(state)), info.as_dict())
+            update = partial(steps.update, algorithm, space, seed("update", number))
+            arrays, info = yield Learn(group, update, {**reads, "draws": draws})
+            store.put(name, group, *record.inference(arrays), info)
+        state, reads = algorithm.from_arrays(arrays), {**reads, "state": (group, None)}
         if not algorithm.done(state):
-            propose = partial(algorithm.propose, state, algorithm.draws)
-            u = yield Learn(
-                f"propose_{number + 1:03d}", partial(propose, seed("propose", number + 1))
-            )
+            propose = partial(steps.propose, algorithm, seed("propose", number + 1))
+            u = yield Learn(f"propose_{number + 1:03d}", propose, {"state": reads["state"]})
 
-    sample = partial(algorithm.posterior, state)
-    u = yield Learn(
-        "posterior",
-        partial(sample, subject.recorded.features[0], POSTERIOR_DRAWS, seed("posterior")),
-    )
+    sample = partial(steps.posterior, algorithm, POSTERIOR_DRAWS, seed("posterior"))
+    u = yield Learn("posterior", sample, reads)
     about = record.learned_from(proposed, learned)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
@@ -132,12 +129,12 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
     fresh = yield Simulate("grid_fresh", fresh_theta, kept)
 
-    whole = np.isin(predicted["status"], WHOLE) & np.isfinite(predicted["features"]).all(axis=1)
+    whole = steps.whole(predicted)
     if not whole.any():
         raise TooFewSurvivors("predictive: no draw of the posterior has finite features")
-    twins = yield Learn(
-        "twins", partial(sample, predicted["features"][whole], TWIN_DRAWS, seed("twins"))
-    )
+    sample = partial(steps.twins, algorithm, TWIN_DRAWS, seed("twins"))
+    cases = ("predictive", ("status", "features"))
+    twins = yield Learn("twins", sample, {"state": reads["state"], "predicted": cases})
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
     numbers, words = judge(
         Evidence(

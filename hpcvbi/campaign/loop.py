@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -183,7 +182,8 @@ class Loop:
                 return
             if isinstance(wish, Learn):
                 self._waiting[name] = wish
-                self.executor.learn(name, partial(_timed, wish.function))
+                attempts = self.study.limits.attempts
+                self.executor.learn(name, wish.label, wish.function, wish.reads, attempts)
                 return
             if name in self.failed:
                 return
@@ -280,22 +280,16 @@ class Loop:
         self.progress.failed(name, error)
 
     def _hand_over(self, learned: Learned, chains: dict[str, Chain]) -> None:
-        wish = self._waiting.pop(learned.label, None)
-        if learned.label in self.failed:
+        wish = self._waiting.pop(learned.chain, None)
+        if learned.chain in self.failed:
             return
         if isinstance(learned.error, TooFewSurvivors):
-            self._set_aside(learned.label, learned.error)
+            self._set_aside(learned.chain, learned.error)
             return
         if learned.error is not None:
             raise learned.error
         assert isinstance(wish, Learn)
-        result, seconds = learned.result
-        self.store.append("learned", chain=learned.label, label=wish.label, seconds=seconds)
-        self.progress.learned(learned.label, wish.label, seconds)
-        self._advance(learned.label, chains[learned.label], result)
-
-
-def _timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Return the result and the CPU seconds that it took."""
-    begin = time.thread_time()
-    return function(), time.thread_time() - begin
+        name, took = learned.chain, learned.seconds
+        self.store.append("learned", chain=name, label=wish.label, seconds=took, host=learned.host)
+        self.progress.learned(name, wish.label, took)
+        self._advance(name, chains[name], learned.result)

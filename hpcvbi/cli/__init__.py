@@ -164,7 +164,7 @@ def main() -> None:
         print(stopped, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(RESUMABLE)  # Python would wait for a learning step that is at work
+        os._exit(RESUMABLE)  # Python would wait for threads of Dask that wait for workers
     except HpcvbiError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

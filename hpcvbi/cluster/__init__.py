@@ -2,8 +2,9 @@
 
 from hpcvbi.cluster.driver_job import check_chain, requeue, seconds_to_work
 from hpcvbi.cluster.executor import Executor
+from hpcvbi.cluster.learning import Learned
 from hpcvbi.cluster.local import local_executor
-from hpcvbi.cluster.outcome import Failure, Learned, Notice
+from hpcvbi.cluster.outcome import Failure, Notice
 from hpcvbi.cluster.slurm_job import job_scripts
 from hpcvbi.cluster.start import enter, start
 

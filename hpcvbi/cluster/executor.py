@@ -1,4 +1,4 @@
-"""Hands blocks to workers and learning steps to a thread, and tells what became of them.
+"""Hands blocks and learning steps to workers, and tells what became of them.
 
 Messages are small: a task is a folder and a block, its answer a BlockReport. Arrays go through the
 store. A worker says when it begins a block, so that of several blocks that were with a worker when
@@ -10,8 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +19,16 @@ from distributed.scheduler import NoValidWorkerError
 
 from hpcvbi.cluster.deaths import Deaths
 from hpcvbi.cluster.flight import Flight, Paces
-from hpcvbi.cluster.outcome import Failure, Learned, Notice, Outcome
+from hpcvbi.cluster.learning import Learned, Learning
+from hpcvbi.cluster.outcome import Failure, Notice, Outcome
 from hpcvbi.cluster.pages import pages
 from hpcvbi.cluster.plugins import LeaveInTime, Unlock
-from hpcvbi.cluster.settings import CPU, TASKS_PER_SLOT
+from hpcvbi.cluster.settings import CPU, GPU, TASKS_PER_SLOT
 from hpcvbi.cluster.task import BEGUN, simulate_block
 from hpcvbi.cluster.versions import versions
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ClusterError
-from hpcvbi.store import is_sealed, study_key
+from hpcvbi.store import Reads, is_sealed, study_key
 
 _TICK_S = 0.5
 _LOOK_S = 2.0
@@ -42,7 +41,7 @@ _Key = tuple[str, str, int]
 
 
 class Executor:
-    """Blocks on a Dask cluster, learning in one thread of the driver.
+    """Blocks and learning steps on a Dask cluster.
 
     `seconds` is the longest time that a block may take; then its worker is restarted, which needs
     Dask's nanny, for neither a thread nor compiled code can be stopped from outside. `notices`
@@ -68,7 +67,6 @@ class Executor:
         self._deaths = Deaths(client)
         self._skewed: set[str] = set()
         self._paces = Paces()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
         self._versions = versions()
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
@@ -76,6 +74,7 @@ class Executor:
         self._offers: dict[str, dict[str, float]] = {}
         self._looked = 0.0
         client.subscribe_topic(BEGUN, self._note)
+        self._learning = Learning(client, folder, lambda done: self._outcomes.put((None, done)))
         self._finish: Callable[[], None] = lambda: None
         if dashboard:
             where, self._finish = pages(client, folder)
@@ -102,15 +101,16 @@ class Executor:
         flight = self._running[block.key] = Flight(block, [], alone)
         self._send(flight, priority)
 
-    def learn(self, label: str, function: Callable[[], Any]) -> None:
-        """Start a learning step; its outcome carries `label`."""
-
-        def finished(done: ThreadFuture) -> None:
-            error = done.exception()
-            result = None if error else done.result()
-            self._outcomes.put((None, Learned(label, result, error)))
-
-        self._thread.submit(function).add_done_callback(finished)
+    def learn(
+        self, chain: str, label: str, function: Callable[..., Any], reads: Reads, attempts: int
+    ) -> None:
+        """Start a learning step, on workers that do not simulate if there are such; its outcome
+        carries `chain`. See `Learning.submit`.
+        """
+        other = GPU if self._device == CPU else CPU
+        idle = any(other in offer for offer in self._workers().values())
+        where = {other if idle else self._device: 1.0}
+        self._learning.submit(chain, label, function, reads, attempts, where)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Wait for an outcome, and return all that are there; none after `timeout` [s].
@@ -137,7 +137,7 @@ class Executor:
 
     def close(self, patience: float | None = None) -> None:
         """Stop the workers; wait no longer than `patience` [s] for those that are at work."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._learning.close()
 
         def stop() -> None:
             self._finish()

@@ -1,8 +1,8 @@
 """What becomes of what was handed to the cluster."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from hpcvbi.cluster.learning import Learned
 from hpcvbi.core.block import Block, BlockReport
 
 
@@ -18,15 +18,6 @@ class Failure:
     error: BaseException
     cause: str
     blamed: bool = True
-
-
-@dataclass(frozen=True)
-class Learned:
-    """The result of a learning step, by the label that it was submitted with."""
-
-    label: str
-    result: Any
-    error: BaseException | None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ SETTINGS: dict[str, Any] = {
     "distributed.admin.tick.limit": "30s",
     # a worker has children that learn, which a daemon may not
     "distributed.worker.daemon": False,
+    # what is learned of people passes through a worker's memory, and never onto its disk
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
 }
 
 CPU, GPU = "CPU", "GPU"
@@ -58,6 +61,7 @@ def while_it_runs(lost_s: float, alone_s: float | None = None) -> dict[str, Any]
     return {
         "distributed.deploy.lost-worker-timeout": f"{lost_s:g}s",
         "distributed.scheduler.no-workers-timeout": alone_s and f"{alone_s:g}s",
+        "distributed.worker.daemon": SETTINGS["distributed.worker.daemon"],
     }
 
 

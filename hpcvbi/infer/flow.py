@@ -9,8 +9,13 @@ decay, which a few hundred draws need, and it writes log files, prints and drops
 batches.
 
 A fitted network is a float32 vector and a text that names its parts; nothing is pickled.
+
+Fitting runs on the GPU where torch finds one, by deterministic algorithms; all that is random is
+drawn on the CPU, and fitted networks are evaluated there. Bits are the same on one kind of device,
+not on CPU and GPU.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +61,26 @@ class Fitted:
     epochs: int
     loss: float
     validation_loss: float
+
+
+def _device(torch: Any) -> Any:
+    """Return where to fit: a GPU if there is one that this process may use, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # cuBLAS reads it when it is first used, and without it is not deterministic
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return torch.device("cuda")
+
+
+@contextmanager
+def _deterministic(torch: Any, device: Any) -> Iterator[None]:
+    """Refuse what has no deterministic algorithm on a GPU; on the CPU everything used has one."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 @contextmanager
@@ -112,12 +137,13 @@ def fit(
     """Fit the density of scaled parameters `z` (row, param) given scaled features `x` (row,
     feature).
     """
-    with isolated(seed) as torch:
-        net = _build(architecture)
-        z, x = torch.tensor(z, dtype=torch.float32), torch.tensor(x, dtype=torch.float32)
+    with isolated(seed) as torch, _deterministic(torch, device := _device(torch)):
+        net = _build(architecture).to(device)
+        z = torch.tensor(z, dtype=torch.float32, device=device)
+        x = torch.tensor(x, dtype=torch.float32, device=device)
         order = torch.randperm(len(z))
         held_out = max(1, round(training.validation * len(z)))
-        check, learn = order[:held_out], order[held_out:]
+        check, learn = order[:held_out].to(device), order[held_out:]
         optimiser = torch.optim.AdamW(
             net.parameters(),
             lr=training.learning_rate,
@@ -128,7 +154,7 @@ def fit(
             epoch += 1
             net.train()
             total = 0.0
-            for rows in learn[torch.randperm(len(learn))].split(training.batch):
+            for rows in learn[torch.randperm(len(learn))].to(device).split(training.batch):
                 optimiser.zero_grad(set_to_none=True)
                 losses = net.loss(z[rows], x[rows])
                 losses.mean().backward()
@@ -141,7 +167,7 @@ def fit(
             since += 1
             if now < best:
                 best, kept, loss, since = now, _copy(net), total / len(learn), 0
-        weights = np.concatenate([part.numpy().ravel().astype(np.float32) for part in kept])
+        weights = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
         return Fitted(weights, _layout(net), epoch, loss, best)
 
 

@@ -1,11 +1,13 @@
 """What a study writes: layout, ledger, lock. The only writer of Zarr; no mark precedes its data."""
 
+from hpcvbi.store.current import Reads, read_current
 from hpcvbi.store.damage import Damage
 from hpcvbi.store.dataset import check_place, write_dataset
 from hpcvbi.store.driver import Driver
 from hpcvbi.store.durable import check_room, storage_faults
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
 from hpcvbi.store.layout import Output, Variable
+from hpcvbi.store.ledger import lengths
 from hpcvbi.store.manifest import ABSENT, changes
 from hpcvbi.store.parts import parts_in
 from hpcvbi.store.progress import Progress, RoundProgress, progress
@@ -23,6 +25,7 @@ __all__ = [
     "KeySource",
     "Output",
     "Progress",
+    "Reads",
     "RoundProgress",
     "Store",
     "StudyKey",
@@ -36,8 +39,10 @@ __all__ = [
     "check_room",
     "fingerprint",
     "is_sealed",
+    "lengths",
     "parts_in",
     "progress",
+    "read_current",
     "storage_faults",
     "study_key",
     "survey",

@@ -97,6 +97,14 @@ def read_records(folder: Path, study_sha256: str) -> tuple[list[Record], list[Re
     return records, refused
 
 
+def lengths(store: Path) -> dict[str, int]:
+    """Bytes of each segment of a store's ledger, by name; nothing where there is none."""
+    try:
+        return {path.name: path.stat().st_size for path in _segments(store / "ledger")}
+    except FileNotFoundError:
+        return {}
+
+
 def rewrite(
     folder: Path, judge: Callable[[bytes, Record | None], Mapping[str, Any] | None]
 ) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import learning_steps
 import numpy as np
 import pytest
 import xarray as xr
@@ -15,7 +16,7 @@ from synthetic_people import write_study
 
 from hpcvbi.campaign import conduct, people_of
 from hpcvbi.cli.progress import Tally
-from hpcvbi.cluster import local_executor
+from hpcvbi.cluster import Learned, local_executor
 from hpcvbi.config import load
 from hpcvbi.core.block import BlockReport, blocks_of
 from hpcvbi.core.errors import HpcvbiError
@@ -180,11 +181,18 @@ def test_workers_get_the_key_over_the_connection(private: Path, tmp_path: Path) 
         executor.submit(blocks_of("P01", "round_000", DRAWS, 16)[1])
         (report,) = executor.wait(timeout=120)
         (seen,) = executor._client.run(_surroundings).values()
+        reads = {"draws": ("round_000", ("theta", "features"))}
+        executor.learn("P01", "a child's", learning_steps.features_and_surroundings, reads, 1)
+        (learned,) = executor.wait(timeout=120)
     finally:
         executor.close()
     assert isinstance(report, BlockReport), report
     assert all_bytes(out / "store.zarr") == before
-    assert KEY not in seen
+    assert isinstance(learned, Learned) and learned.error is None, learned
+    features, surroundings = learned.result
+    stored = Store.open(out).read("P01", "round_000", ["features"])["features"]
+    np.testing.assert_array_equal(features, stored)
+    assert KEY not in seen and KEY not in surroundings["words"]
 
 
 def _surroundings() -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcvbi.cluster import Learned
+from hpcvbi.cluster.learning import Step, perform
 from hpcvbi.cluster.task import simulate_block
 from hpcvbi.core.block import Block, BlockReport
+from hpcvbi.store import Reads
 
 
 class Enough(Exception):
@@ -26,10 +28,12 @@ class Together:
     def submit(self, block: Block, priority: int = 0) -> None:
         self.submitted.append(block)
 
-    def learn(self, label: str, function: Callable[[], Any]) -> None:
+    def learn(
+        self, chain: str, label: str, function: Callable[..., Any], reads: Reads, attempts: int
+    ) -> None:
         if not self.learns:
             raise Enough
-        self.learned.append(Learned(label, function(), None))
+        self.learned.append(perform(self.folder, Step(chain, label, function, reads), {}, None))
 
     def wait(self, timeout: float | None = None) -> list[BlockReport | Learned]:
         self.waited += 1
