@@ -1,6 +1,7 @@
 # make quickstart   run the example study and say where its report is
 # make test         run the test suite
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
+# make test-slurm   test on a real SLURM, started for it on this machine, and with MPI across its nodes
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
 # make test-zarr    test the store with the newest zarr too, where ZARR_PYTHON is 3.12 or newer
@@ -33,10 +34,10 @@ ZARR_PYTHON ?= python3.12
 STORE_TESTS := tests/contract/test_store.py tests/faults/test_store_damage.py \
   tests/faults/test_store_crash.py tests/faults/test_extend_crash.py
 
-.PHONY: help quickstart test test-zarr bench bench-peers peers lint gpu
+.PHONY: help quickstart test test-slurm test-zarr bench bench-peers peers lint gpu
 
 help:
-	sed -n '1,10s/^# \{0,1\}//p' Makefile
+	sed -n '1,11s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -47,6 +48,10 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	echo "== running the tests with $(TEST_WORKERS) processes"
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)
+
+test-slurm: $(VENV)/.installed-test
+	echo "== testing with a SLURM of four nodes on this machine"
+	$(BIN)/python -m pytest -m "slurm and not battery" --durations=10 tests/cluster $(ARGS)
 
 test-zarr: $(VENV)/.installed-test $(VENV)-zarr/.installed
 	echo "== running the tests of the store with zarr $$($(VENV)-zarr/bin/python -c 'import zarr; print(zarr.__version__)')"
