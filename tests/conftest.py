@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,13 @@ def finished(tmp_path_factory, people_folder) -> Path:
     return study
 
 
-def hpcvbi(*words: object, **options) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, warnings as errors."""
+def hpcvbi(
+    *words: object, env: Mapping[str, str] | None = None, **options
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, warnings as errors, with `env` on top."""
+    around = {**environment(), **(env or {})}
     return subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=300, env=environment(), **options
+        command(*words), capture_output=True, text=True, timeout=300, env=around, **options
     )
 
 
@@ -62,10 +66,13 @@ def command(*words: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment in which it runs, wherever the tests were started."""
+    """Return the environment in which it runs, wherever the tests were started, and whatever
+    profiles there are.
+    """
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path}
+    around = {name: value for name, value in os.environ.items() if name != "HPCVBI_PROFILE"}
+    return {**around, "PYTHONPATH": path, "XDG_CONFIG_HOME": str(Path(root, "no profiles"))}
 
 
 def files(store: Path) -> dict[str, bytes]:

@@ -2,7 +2,10 @@
 
     chain      a person's inference, told as one story: what it waits for, it yields
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
+    plan       what a run would do, at a pace; a forecast says how it would run on a cluster
     extension  a study gets more people, rounds or draws
+    parts      a study is split: some of its people each, in a store of their own
+    merge      the parts become one store
     repair     a store is checked in full, and exactly what is damaged is computed again
     limits     when it gives up: a block after some attempts, a person with too many lost draws
     again      failed draws are tried again, with all that rests on them
@@ -19,7 +22,11 @@ from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
+from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.loop import Outcome, Progress
+from hpcvbi.campaign.merge import Merged, merge
+from hpcvbi.campaign.pace import Pace, pace_of
+from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
@@ -28,7 +35,10 @@ from hpcvbi.campaign.whole import rounds_of
 __all__ = [
     "EXPORTS",
     "Extension",
+    "Forecast",
+    "Merged",
     "Outcome",
+    "Pace",
     "Plan",
     "Progress",
     "Repaired",
@@ -37,6 +47,10 @@ __all__ = [
     "conduct",
     "export",
     "extend",
+    "forecast",
+    "merge",
+    "pace_of",
+    "part_of",
     "people_of",
     "plan",
     "plan_extension",

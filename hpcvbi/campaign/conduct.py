@@ -7,34 +7,57 @@ from typing import Any
 
 from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.extension import extension_of
+from hpcvbi.campaign.forecast import check_walltime
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import Outcome, Progress, run
+from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import listening
-from hpcvbi.cluster import Executor, start
+from hpcvbi.cluster import Executor, check_chain, requeue, seconds_to_work, start
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check
-from hpcvbi.core.errors import HpcvbiError, Stopped, StoreMismatch
+from hpcvbi.core.errors import HpcvbiError, OutOfTime, Stopped, StoreMismatch
 from hpcvbi.store import Driver, Store
 
 
 def conduct(
-    study: Study, people: tuple[Person, ...], progress: Progress, retry_failed: bool = False
+    study: Study,
+    people: tuple[Person, ...],
+    progress: Progress,
+    retry_failed: bool = False,
+    chain: bool = False,
 ) -> Outcome:
-    """Run or resume a study; with `retry_failed`, failed draws are tried again.
+    """Run or resume a study; with `retry_failed`, failed draws are tried again. With `chain`, a
+    driver whose job nears its wall time goes back into the queue.
 
     Raises
     ------
-    ConfigError, DataError : what cannot run, before anything is spent.
+    ConfigError, DataError : what cannot run, or was run in parts, before anything is spent.
     StoreMismatch : the output folder holds another study.
     StoreBusy : another driver is at work there.
     StoreError : the store cannot be read or written.
-    Stopped : SIGTERM, SIGINT or SIGHUP; what is finished is marked.
+    Stopped : SIGTERM, SIGINT, SIGHUP or the job's wall time; what is finished is marked.
     """
     check(study, people)
+    check_merged(Path(study.output))
+    check_walltime(study, people)
+    if chain:
+        check_chain()
+    try:
+        return _conduct(study, people, progress, retry_failed)
+    except OutOfTime:
+        if chain:
+            progress.notice("the driver's job goes back into the queue")
+            requeue()
+        raise
+
+
+def _conduct(
+    study: Study, people: tuple[Person, ...], progress: Progress, retry_failed: bool
+) -> Outcome:
     folder = str(Path(study.output).resolve())
     manifest, sha256 = manifest_of(study, people)
-    with _driver(folder, manifest, sha256) as store, listening() as stop:
+    with _driver(folder, manifest, sha256) as store, listening(seconds_to_work()) as stop:
         store.append(
             "run started",
             name=study.name,

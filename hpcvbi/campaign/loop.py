@@ -15,13 +15,13 @@ from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
 from hpcvbi.campaign.limits import Attempts, too_many_lost
 from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw, check_blocks
-from hpcvbi.campaign.stop import Stop
+from hpcvbi.campaign.stop import WALL_TIME, Stop
 from hpcvbi.campaign.whole import lacking
 from hpcvbi.cluster import Executor, Failure, Learned, Notice
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
 from hpcvbi.core.block import Block, BlockReport, blocks_of
-from hpcvbi.core.errors import HpcvbiError, Stopped, StoreMismatch, TooFewSurvivors
+from hpcvbi.core.errors import HpcvbiError, OutOfTime, Stopped, StoreMismatch, TooFewSurvivors
 from hpcvbi.store import Driver, check_room
 
 TICK_S = 0.5
@@ -129,7 +129,7 @@ class Loop:
 
     def close(self) -> None:
         """Stop the workers, if any were started."""
-        if self._executor is not None:
+        if self._executor:
             self._executor.close(GRACE_S if self.stop.signal else None)
 
     def run(self, chains: dict[str, Chain]) -> None:
@@ -165,7 +165,8 @@ class Loop:
             while self._executor.busy and time.monotonic() < end:
                 outcomes = self._executor.wait(TICK_S)
                 self._mark([o for o in outcomes if isinstance(o, BlockReport)])
-        raise Stopped(f"stopped by {self.stop.signal}; {self.computed} blocks are computed, marked")
+        kind = OutOfTime if self.stop.signal == WALL_TIME else Stopped
+        raise kind(f"stopped by {self.stop.signal}; {self.computed} blocks are computed, marked")
 
     def _advance(self, name: str, chain: Chain, answer: Any) -> None:
         """Let a chain go on until it has to wait."""

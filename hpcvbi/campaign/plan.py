@@ -7,54 +7,95 @@ import numpy as np
 
 from hpcvbi.campaign.blocks import draws_per_block
 from hpcvbi.campaign.chain import Subject, algorithm_of
+from hpcvbi.campaign.pace import ASSUMED, Pace
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.store import LARGEST_CHUNK
 
-NODE_STEPS_PER_CORE_SECOND = 100e6
-"""A cautious rate of the engine in float32; `make bench` measures the machine's own."""
 LEARN_SECONDS_PER_MEMBER = 8.0
 """CPU seconds to train one network of a few hundred draws."""
+INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 44, 200
+"""Files and folders of a round besides its blocks, of a learning step, and of a person's other
+results and judgement.
+"""
 
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """One kind of round, over all people."""
+    """One kind of round, over all people.
+
+    Of its largest block: `block` draws, `block_seconds` [s] and `block_bytes` of simulated signals.
+    """
 
     round: str
     draws: int
     blocks: int
     bytes: int
     core_hours: float
+    block: int
+    block_seconds: float
+    block_bytes: int
+    inodes: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do."""
+    """What a run would do, at a pace."""
 
     people: tuple[str, ...]
     rounds: tuple[RoundPlan, ...]
     learning_core_hours: float
+    inodes: int
+    pace: Pace
 
     @property
     def core_hours(self) -> float:
         """Estimate for everything."""
         return self.learning_core_hours + sum(r.core_hours for r in self.rounds)
 
+    @property
+    def blocks(self) -> int:
+        """Blocks of all rounds."""
+        return sum(r.blocks for r in self.rounds)
 
-def plan(study: Study, subjects: Sequence[Subject]) -> Plan:
-    """Count draws, blocks, bytes and core-hours of a study."""
+
+def plan(study: Study, subjects: Sequence[Subject], pace: Pace = ASSUMED) -> Plan:
+    """Count draws, blocks, inodes, bytes and core-hours of a study."""
     rounds = []
     for name, (draws, keep) in rounds_of(study).items():
-        work = sum(draws * s.brain.n_steps * s.brain.connectome.n_regions for s in subjects)
+        updates = [updates_per_draw(s) for s in subjects]
         size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
-        blocks = sum(-(-draws // block_size(study, s, draws, keep)) for s in subjects)
-        hours = work / NODE_STEPS_PER_CORE_SECOND / 3600.0
-        rounds.append(RoundPlan(name, draws * len(subjects), blocks, size, hours))
+        cuts = [min(draws, block_size(study, s, draws, keep)) for s in subjects]
+        blocks = sum(-(-draws // cut) for cut in cuts)
+        seconds = [cut * its / pace.rate for cut, its in zip(cuts, updates, strict=True)]
+        signals = [
+            cut * simulated_per_draw(study, s) for cut, s in zip(cuts, subjects, strict=True)
+        ]
+        rounds.append(
+            RoundPlan(
+                round=name,
+                draws=draws * len(subjects),
+                blocks=blocks,
+                bytes=size,
+                core_hours=draws * sum(updates) / pace.rate / 3600.0,
+                block=max(cuts),
+                block_seconds=max(seconds),
+                block_bytes=max(signals),
+                # besides what is kept, features and status
+                inodes=blocks * (len(keep) + 2) + INODES_PER_ROUND * len(subjects),
+            )
+        )
     members = algorithm_of(study).members
-    learning = len(subjects) * study.inference.rounds * members * LEARN_SECONDS_PER_MEMBER / 3600.0
-    return Plan(tuple(s.name for s in subjects), tuple(rounds), learning)
+    steps = len(subjects) * study.inference.rounds
+    inodes = len(subjects) * INODES_PER_PERSON + steps * INODES_PER_STEP
+    return Plan(
+        people=tuple(s.name for s in subjects),
+        rounds=tuple(rounds),
+        learning_core_hours=steps * members * LEARN_SECONDS_PER_MEMBER / 3600.0,
+        inodes=inodes + sum(r.inodes for r in rounds),
+        pace=pace,
+    )
 
 
 def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int:
@@ -62,6 +103,11 @@ def bytes_per_draw(study: Study, subject: Subject, keep: Collection[str]) -> int
     sizes = _sizes(subject)
     always = 8 * (len(subject.brain.space) + len(study.features.names)) + 1
     return always + sum(sizes[name] for name in keep)
+
+
+def updates_per_draw(subject: Subject) -> int:
+    """Region updates of one draw: regions times steps."""
+    return subject.brain.n_steps * subject.brain.connectome.n_regions
 
 
 def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]) -> int:
@@ -80,9 +126,14 @@ def block_size(study: Study, subject: Subject, draws: int, keep: Collection[str]
                 f"most {LARGEST_CHUNK // kept}, or null"
             )
         return study.block
+    simulated = simulated_per_draw(study, subject)
+    return draws_per_block(draws, kept, simulated, updates_per_draw(subject))
+
+
+def simulated_per_draw(study: Study, subject: Subject) -> int:
+    """Bytes of what is simulated of one draw, whether it is kept or not."""
     number = np.dtype(study.simulation.dtype).itemsize
-    simulated = len(subject.brain.monitors) * sizes["bold"] // 4 * number
-    return draws_per_block(draws, kept, simulated)
+    return len(subject.brain.monitors) * _sizes(subject)["bold"] // 4 * number
 
 
 def check_blocks(study: Study, subjects: Sequence[Subject]) -> None:

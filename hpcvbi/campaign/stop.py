@@ -1,7 +1,7 @@
-"""Signals that ask a run to stop: SIGTERM (scancel, wall time), SIGINT (Ctrl-C), SIGHUP.
+"""What asks a run to stop: SIGTERM (scancel), SIGINT (Ctrl-C), SIGHUP, or its job's wall time.
 
-The first one only raises a flag, which the loop looks at between two outcomes, so that no write is
-torn by it. A second one interrupts at once.
+The first signal only raises a flag, which the loop looks at between two outcomes, so that no write
+is torn by it. A second one interrupts at once.
 """
 
 import signal
@@ -13,8 +13,11 @@ from types import FrameType
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+WALL_TIME = "the wall time"
+
+
 class Stop:
-    """Which signal asked the run to stop, by name; empty as long as none did."""
+    """Which signal asked the run to stop, by name, or WALL_TIME; empty as long as none did."""
 
     def __init__(self) -> None:
         self.signal = ""
@@ -25,11 +28,34 @@ class Stop:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number).name
 
+    def near_the_end(self) -> None:
+        """Take note that the time is up."""
+        self.signal = self.signal or WALL_TIME
+
 
 @contextmanager
-def listening() -> Iterator[Stop]:
-    """Listen for the signals inside the `with` block; those that are ignored stay so (nohup)."""
+def listening(seconds: float | None = None) -> Iterator[Stop]:
+    """Listen for the signals inside the `with` block, and stop after `seconds`; signals that are
+    ignored stay so (nohup).
+    """
     stop = Stop()
+    with _timer(stop, seconds):
+        yield from _heard(stop)
+
+
+@contextmanager
+def _timer(stop: Stop, seconds: float | None) -> Iterator[None]:
+    timer = threading.Timer(max(0.0, seconds or 0.0), stop.near_the_end)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _heard(stop: Stop) -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

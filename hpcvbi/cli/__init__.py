@@ -1,5 +1,5 @@
-"""The command line: `hpcvbi plan | run | status | extend | report STUDY`, `hpcvbi verify | export |
-withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
+"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi verify |
+export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
 import os
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from hpcvbi.cli.console import make_console
+from hpcvbi.cli.parts import merge
+from hpcvbi.cli.studies import extend, plan, report, run, status
 from hpcvbi.core.errors import HpcvbiError, KeyRefused, Stopped
 
 RESUMABLE = 75
@@ -22,7 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (YAML).")]
 
 
 @app.command()
@@ -48,99 +49,11 @@ def simulate(
     from hpcvbi import campaign
     from hpcvbi.cli import show
 
-    show.trial(_console(), campaign.simulate_trial(load_trial(file)))
+    show.trial(make_console(), campaign.simulate_trial(load_trial(file)))
 
 
-@app.command()
-def plan(study: StudyFile) -> None:
-    """Say what a run would do: people, draws, blocks, bytes, core-hours. Spends nothing."""
-    from hpcvbi import campaign
-    from hpcvbi.cli import show
-    from hpcvbi.config import check, load
-
-    loaded = load(study)
-    people = campaign.people_of(loaded)
-    check(loaded, people)
-    planned = campaign.plan(loaded, campaign.subjects_of(loaded, people))
-    show.plan(_console(), loaded, planned)
-
-
-@app.command()
-def run(
-    study: StudyFile,
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            help="Try failed draws again, and learn anew from what rests on them.",
-        ),
-    ] = False,
-) -> None:
-    """Run the study to its end, or resume it: only what is missing is computed.
-
-    A block that fails limits.attempts times (an error, no memory, no end
-    within limits.seconds) is stored as failed draws. They are counted, left
-    out, and kept when the study is resumed.
-
-    Exit codes:
-    0 - done
-    1 - done, but somebody could not be inferred
-    2 - an error, named in one message: a full disk, another study, ...
-    75 - stopped by SIGTERM, SIGINT or SIGHUP, within half a minute; what is
-    finished is marked, the same command resumes
-    130 - interrupted before it began, or twice; 137 - killed: the same holds
-    """
-    _run(study, retry_failed)
-
-
-@app.command()
-def extend(
-    study: StudyFile,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, and run the study.")] = False,
-) -> None:
-    """Let a study grow: after you have added people, rounds or draws to its file.
-
-    Says what stays and what is superseded; with --yes the larger study takes over, and runs.
-    """
-    from hpcvbi import campaign
-    from hpcvbi.cli import show_store
-    from hpcvbi.config import load
-
-    console = _console()
-    loaded = load(study)
-    people = campaign.people_of(loaded)
-    show_store.extension(console, campaign.plan_extension(loaded, people))
-    if not yes:
-        console.print("nothing was written; to do it: the same command with --yes")
-        return
-    campaign.extend(loaded, people)
-    _run(study)
-
-
-@app.command()
-def status(study: StudyFile) -> None:
-    """Say how far the study is, from the ledger alone; also beside a live run."""
-    from hpcvbi.cli import show
-    from hpcvbi.config import load
-    from hpcvbi.store import progress
-
-    show.status(_console(), progress(Path(load(study).output)))
-
-
-@app.command()
-def report(study: StudyFile) -> None:
-    """Build report.html anew from the store."""
-    from hpcvbi.cli import show
-    from hpcvbi.config import load
-    from hpcvbi.report import build
-    from hpcvbi.store import storage_faults
-
-    console = _console()
-    folder = Path(load(study).output)
-    with storage_faults(folder):
-        written = build(folder)
-    show.results(console, folder)
-    console.print(f"report: {written}", soft_wrap=True)
+for command in (plan, run, extend, merge, status, report):
+    app.command()(command)
 
 
 @app.command()
@@ -167,7 +80,7 @@ def verify(
     from hpcvbi.cli import show_store
     from hpcvbi.cli.progress import progress_on
 
-    console = _console()
+    console = make_console()
     found = campaign.verify(store)
     show_store.survey(console, found)
     if repair and not (found.holds and not found.index_behind):
@@ -208,7 +121,7 @@ def export(
     from hpcvbi import campaign
 
     name = campaign.export(store, target, format, person)
-    _console().print(f"wrote {target} ({name})", soft_wrap=True)
+    make_console().print(f"wrote {target} ({name})", soft_wrap=True)
 
 
 @app.command()
@@ -222,7 +135,7 @@ def withdraw(
     from hpcvbi.report import build
 
     withdrawal = stores.withdraw(store, subject)
-    show.withdrawal(_console(), withdrawal)
+    show.withdrawal(make_console(), withdrawal)
     try:
         build(store)
     except KeyRefused as error:
@@ -238,42 +151,9 @@ def doctor() -> None:
     from hpcvbi.sim.doctor import diagnose
 
     findings = diagnose()
-    show.health(_console(), findings)
+    show.health(make_console(), findings)
     if any(finding.verdict == "problem" for finding in findings):
         raise typer.Exit(1)
-
-
-def _run(study: Path, retry_failed: bool = False) -> None:
-    from hpcvbi import campaign
-    from hpcvbi.cli import show
-    from hpcvbi.cli.progress import progress_on
-    from hpcvbi.config import load
-    from hpcvbi.report import build
-    from hpcvbi.store import progress as progress_of
-    from hpcvbi.store import storage_faults
-
-    console = _console()
-    loaded = load(study)
-    folder, people = Path(loaded.output), campaign.people_of(loaded)
-    draws = sum(draws for draws, _ in campaign.rounds_of(loaded).values())
-    with progress_on(console, folder, draws) as progress:
-        try:
-            outcome = campaign.conduct(loaded, people, progress, retry_failed)
-        except Stopped as stopped:
-            raise Stopped(f"{stopped}. To resume: hpcvbi run {study}") from None
-    with storage_faults(folder):
-        report = build(folder)
-    show.results(console, folder)
-    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
-    show.failed_draws(console, progress_of(folder), study)
-    if outcome.failed:
-        show.failures(console, outcome)
-        raise typer.Exit(1)
-
-
-def _console() -> Console:
-    """Return where to write; what is written is never markup: it may hold paths and errors."""
-    return Console(markup=False)
 
 
 def main() -> None:

@@ -6,28 +6,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpcvbi.campaign import Outcome, Plan, TrialOutcome
-from hpcvbi.config import Study
+from hpcvbi.campaign import Outcome, TrialOutcome
 from hpcvbi.core.block import Status
 from hpcvbi.report import findings, judged, table
 from hpcvbi.sim import doctor
 from hpcvbi.store import Progress, Tombstone, Withdrawal
-
-
-def plan(console: Console, study: Study, planned: Plan) -> None:
-    """Show what a run would do."""
-    people = ", ".join(planned.people)
-    console.print(f"{study.name}: {len(planned.people)} people ({people})", soft_wrap=True)
-    rows = Table("round", "draws", "blocks", "MB", "core-hours", box=None)
-    for r in planned.rounds:
-        megabytes = f"{r.bytes / 1e6:.1f}"
-        rows.add_row(r.round, str(r.draws), str(r.blocks), megabytes, f"{r.core_hours:.3f}")
-    rows.add_row("learning", "", "", "", f"{planned.learning_core_hours:.3f}")
-    draws, blocks = sum(r.draws for r in planned.rounds), sum(r.blocks for r in planned.rounds)
-    size = f"{sum(r.bytes for r in planned.rounds) / 1e6:.1f}"
-    rows.add_row("all", str(draws), str(blocks), size, f"{planned.core_hours:.3f}", style="bold")
-    console.print(rows)
-    console.print("core-hours are an estimate; nothing was computed, nothing written")
 
 
 def status(console: Console, progress: Progress) -> None:
@@ -67,6 +50,10 @@ def withdrawal(console: Console, done: Withdrawal) -> None:
         console.print(words, style="bold red", soft_wrap=True)
     for path in done.elsewhere:
         words = f"LOOK {path}: mentions {stone.person}, and the store did not write it"
+        if path.is_dir():
+            words = (
+                f"LOOK {path}: holds {stone.person}; run `hpcvbi withdraw {path} {stone.person}`"
+            )
         console.print(words, style="bold red", markup=False, soft_wrap=True)
 
 

@@ -8,15 +8,16 @@ from typing import Any
 import dask.config
 from distributed import Client, LocalCluster
 
+from hpcvbi.cluster.devices import VISIBLE
 from hpcvbi.cluster.executor import Executor
 from hpcvbi.cluster.keys import keys_in_memory
+from hpcvbi.cluster.node import free_port, scratch_of
 from hpcvbi.cluster.plugins import LeaveCtrlC
 from hpcvbi.cluster.settings import (
     CPU,
     GPU,
     LOOPBACK,
     SETTINGS,
-    free_port,
     quieten,
     serving,
     while_it_runs,
@@ -27,7 +28,6 @@ from hpcvbi.core.errors import ClusterError
 BACK_S = 300.0
 """How long a worker may take to come back [s]: under load longer than Dask's 15 s."""
 HOST = "127.0.0.1"
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def local_executor(
@@ -61,7 +61,7 @@ def local_executor(
                 dashboard_address=LOOPBACK,
                 scheduler_kwargs={"dashboard": section.dashboard},
                 worker_dashboard_address=LOOPBACK,
-                local_directory=section.scratch and os.path.expandvars(section.scratch),
+                local_directory=scratch_of(section.scratch),
                 resources={CPU: 1},
             )
             running.callback(cluster.close)

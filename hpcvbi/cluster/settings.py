@@ -1,10 +1,7 @@
 """What every kind of cluster has in common: Dask's settings, and the threads of the libraries."""
 
 import logging
-import socket
 from typing import Any
-
-from hpcvbi.core.errors import ClusterError
 
 THREADS = {
     name: "1"
@@ -67,21 +64,6 @@ def while_it_runs(lost_s: float, alone_s: float | None = None) -> dict[str, Any]
 def serving(dashboard: bool) -> dict[str, Any]:
     """Return which pages the scheduler serves."""
     return {} if dashboard else {"distributed.scheduler.http.routes": []}
-
-
-def free_port(ports: str | None) -> int:
-    """Return a port of the range `first-last` that nobody listens on; 0 for any if None."""
-    if ports is None:
-        return 0
-    first, last = map(int, ports.split("-"))
-    for port in range(first, last + 1):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("", port))
-            except OSError:
-                continue
-            return port
-    raise ClusterError(f"cluster.ports: all ports of {ports} are taken here: write another range")
 
 
 def environment() -> dict[str, str]:

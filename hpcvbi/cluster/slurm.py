@@ -12,11 +12,11 @@ from distributed import Client, Scheduler, SpecCluster
 
 from hpcvbi.cluster.executor import Executor
 from hpcvbi.cluster.keys import Keys, keys_in
+from hpcvbi.cluster.node import free_port
 from hpcvbi.cluster.settings import (
     CPU,
     LOOPBACK,
     SETTINGS,
-    free_port,
     quieten,
     serving,
     while_it_runs,

@@ -7,6 +7,7 @@ it.
 
 import asyncio
 import queue
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -39,15 +40,22 @@ FOR_EVER = {
     "JobHeldAdmin": "the administrators hold them: ask why",
 }
 """Reasons for which a job never starts."""
+_REACH = (
+    "the worker could not reach the driver: write a network that nodes share as cluster.interface "
+    "(`ip -brief address`), or ports that the firewall opens as cluster.ports"
+)
+_SHARE = (
+    "the node lacks this Python or the study's output: both must lie on a file system that all "
+    "nodes share; cluster.python names another interpreter"
+)
 _CAUSES = (
-    ("timed out", "the worker could not reach the driver: name a network that nodes share as "
-     "cluster.interface (`ip -brief address`), or ports that the firewall opens as cluster.ports"),
-    ("no such file", "the node does not see this Python or the study's output: both must lie on a "
-     "file system that all nodes share; cluster.python names another interpreter"),
+    ("timed out|unreachable|refused|no route", _REACH),
+    ("no such file|not found|does not exist", _SHARE),
     ("no module named", "the job's Python lacks a package: see cluster.setup and cluster.python"),
-    ("certificate", "TLS failed: the clocks of the nodes may be days apart"),
+    ("certificate", "TLS failed: are the clocks of the nodes days apart?"),
     ("interface", "cluster.interface names none of the node's: `ip -brief address`"),
-)  # fmt: skip
+)
+_ERROR = re.compile(r"^[\w.]*(Error|Exception)\b|[Ee]rror: |[Nn]o such file|not found")
 
 
 class Watch:
@@ -172,11 +180,12 @@ class Watch:
             lines = (self._logs / f"{job}.log").read_text(errors="replace").split("\n")
         except OSError:
             return f"It printed nothing in {self._logs}: do the nodes share that folder?"
-        lines = [line.strip() for line in lines if line.strip()][-8:]
-        text = " | ".join(lines)
-        causes = [cause for word, cause in _CAUSES if word in text.lower()]
-        cause = f"Probably {causes[0]}. " if causes else ""
-        return f"{cause}It printed last: {text[-600:] or 'nothing'} ({self._logs}/{job}.log)"
+        lines = [line.strip() for line in lines if line.strip()]
+        errors = [line for line in lines if _ERROR.search(line)]
+        said = (errors[:1] or lines[-1:] or ["nothing"])[0][:400]
+        causes = [cause for word, cause in _CAUSES if re.search(word, said.lower())]
+        cause = f"; {causes[0]}" if causes else ""
+        return f"It printed: {said} ({self._logs}/{job}.log){cause}"
 
     def _forget(self, names: list[str]) -> None:
         """Have these jobs submitted anew."""

@@ -1,8 +1,8 @@
 """study.yaml to Study, and Study to brains. One rule: an error names file, line and key.
 
-`load` reads a file, `taking_part` its people, `check` refuses what cannot run; `brain_of` and
-`context_of` give what a worker needs for one person. `load_trial` and `prepare` do the same for the
-file of a single simulation.
+`load` reads a file, `site_of` what a site lays on it, `taking_part` its people; `check` refuses
+what cannot run; `brain_of` and `context_of` give what a worker needs for one person. `load_trial`
+and `prepare` do the same for the file of a single simulation.
 """
 
 from hpcvbi.config.brains import (
@@ -16,12 +16,14 @@ from hpcvbi.config.brains import (
 )
 from hpcvbi.config.load import load, load_trial
 from hpcvbi.config.prepare import Prepared, prepare
+from hpcvbi.config.site import Site, site_of
 from hpcvbi.config.study import Study, identity
 from hpcvbi.config.trial import EXAMPLE, Trial
 
 __all__ = [
     "EXAMPLE",
     "Prepared",
+    "Site",
     "Study",
     "Trial",
     "brain_of",
@@ -34,5 +36,6 @@ __all__ = [
     "load_trial",
     "prepare",
     "reliability_of",
+    "site_of",
     "taking_part",
 ]

@@ -7,12 +7,30 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from hpcvbi.config.section import Count, Section, wrong
+from hpcvbi.config.section import Count, Section, written_as, wrong
 
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,:@+%-]{1,128}$")]
+Word = Annotated[
+    str,
+    written_as(
+        r"[A-Za-z0-9_.,:@+%-]{1,128}",
+        "of letters, digits and _ . , : @ + % -, 128 at most, without blanks",
+    ),
+]
 """What stands in a `#SBATCH` line after an option's name."""
-Memory = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|TB|MiB|GiB|TiB)$")]
-Walltime = Annotated[str, Field(pattern=r"^([0-9]{1,3}-)?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$")]
+Memory = Annotated[
+    str,
+    written_as(
+        r"(?![0.]+[A-Z])[0-9]{1,9}(\.[0-9]{1,9})?(MB|GB|TB|MiB|GiB|TiB)",
+        "a number above 0 with MB, GB, TB, MiB, GiB or TiB: 180GiB",
+    ),
+]
+Walltime = Annotated[
+    str,
+    written_as(
+        r"(?!(0+-)?0+:00:)([0-9]{1,3}-)?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]",
+        'a minute at least, as "04:00:00" or "1-12:00:00" (days-hours:minutes:seconds)',
+    ),
+]
 
 
 def _one_line(text: str) -> str:
@@ -31,7 +49,11 @@ def _ports(text: str) -> str:
     return text
 
 
-Ports = Annotated[str, Field(pattern=r"^[0-9]{4,5}-[0-9]{4,5}$"), AfterValidator(_ports)]
+Ports = Annotated[
+    str,
+    written_as(r"[0-9]{4,5}-[0-9]{4,5}", "two numbers: 50000-50999"),
+    AfterValidator(_ports),
+]
 
 
 class Workers(Section):

@@ -1,5 +1,6 @@
 """What all sections of a file have in common: unknown keys are errors, values are checked."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -39,6 +40,17 @@ def one_of(family: Mapping[str, object]) -> AfterValidator:
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise wrong(f"there is no {name!r}; {hint}Known: {', '.join(family)}")
         return name
+
+    return AfterValidator(check)
+
+
+def written_as(pattern: str, what: str) -> AfterValidator:
+    """Accept text that `pattern` matches as a whole; of other text say that it must be `what`."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise wrong(f"must be {what}, got {text!r}")
+        return text
 
     return AfterValidator(check)
 

@@ -13,10 +13,14 @@ LONGEST_MESSAGE = 2000
 
 @dataclass(frozen=True)
 class Source:
-    """A file, and the line of every key path in it; without lines where a study is no file."""
+    """A file, and the line of every key path in it; without lines where a study is no file.
+
+    `elsewhere` says of paths that do not come from this file where they were written.
+    """
 
     file: str
     lines: dict[tuple[Key, ...], int] = field(default_factory=dict)
+    elsewhere: dict[tuple[Key, ...], str] = field(default_factory=dict)
 
     def at_line(self, line: int, what: str) -> ConfigError:
         """Return an error about this line."""
@@ -24,12 +28,17 @@ class Source:
 
     def describe(self, path: tuple[Key, ...], what: str) -> str:
         """Return `FILE:LINE: key.path: what`, with the line of the nearest key that was written."""
-        line = next(
-            (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None
-        )
-        where = self.file if line is None else f"{self.file}:{line}"
-        what = _short(what)
+        where, what = self.place(*path), _short(what)
         return f"{where}: {'.'.join(map(str, path))}: {what}" if path else f"{where}: {what}"
+
+    def place(self, *path: Key) -> str:
+        """Return `FILE:LINE` of the nearest key that was written, or what stands for it."""
+        for known in (path[:n] for n in range(len(path), 0, -1)):
+            if known in self.elsewhere:
+                return self.elsewhere[known]
+            if known in self.lines:
+                return f"{self.file}:{self.lines[known]}"
+        return self.file
 
     @contextmanager
     def at(self, *path: Key) -> Iterator[None]:

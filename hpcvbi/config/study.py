@@ -48,8 +48,8 @@ class Study(Document):
     inference: Inference = Inference()
     yardsticks: Yardsticks
     block: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    """Draws per block: one task, one shard. Null: 32 to 1024, from the number of draws in a round
-    and the size of what is kept of each; results do not depend on it.
+    """Draws per block: one task, one shard. Null: 32 to 1024, from the number of draws in a round,
+    the work of each and the size of what is kept of it; results do not depend on it.
     """
     keep: Annotated[tuple[Literal["fc", "fc_model", "bold"], ...], AfterValidator(distinct)] = ()
     """What is stored of every draw besides features; `fc_model` is without measurement noise."""

@@ -117,8 +117,8 @@ class _Reading:
             above.items[above.key], above.key = value, None
 
 
-def parse(raw: bytes, file: str) -> tuple[dict[str, Any], Source]:
-    """Return the mapping that `raw` holds, and where its keys stand.
+def parse(raw: bytes, file: str, what: str = "a study file") -> tuple[dict[str, Any], Source]:
+    """Return the mapping that `raw` holds, and where its keys stand; `what` it is, for errors.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def parse(raw: bytes, file: str) -> tuple[dict[str, Any], Source]:
     """
     source = Source(file, {})
     if len(raw) > LARGEST:
-        raise ConfigError(f"{file}: more than {LARGEST} bytes; a study file has a few thousand")
+        raise ConfigError(f"{file}: more than {LARGEST} bytes; {what} has a few thousand")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -140,7 +140,7 @@ def parse(raw: bytes, file: str) -> tuple[dict[str, Any], Source]:
         else:
             reading.take(event)
     if not isinstance(reading.root, dict):
-        raise source.at_line(1, "a study file is a mapping: lines of `key: value`")
+        raise source.at_line(1, f"{what} is a mapping: lines of `key: value`")
     return reading.root, source
 
 
@@ -151,7 +151,7 @@ def _events(text: str, source: Source) -> Iterator[Any]:
             documents += isinstance(event, DocumentStartEvent)
             if documents > 1:
                 line = event.start_mark.line + 1
-                raise source.at_line(line, "a second document (---): one study per file")
+                raise source.at_line(line, "a second document (---): one per file")
             if isinstance(
                 event, NodeEvent | SequenceStartEvent | MappingStartEvent | CollectionEndEvent
             ):

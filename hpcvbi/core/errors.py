@@ -37,6 +37,10 @@ class Stopped(HpcvbiError):
     """A run that was asked to stop; the same command resumes it."""
 
 
+class OutOfTime(Stopped):
+    """A run that stopped because its job's wall time is near."""
+
+
 class ClusterError(HpcvbiError):
     """Workers that cannot be started, or that keep dying."""
 

@@ -87,9 +87,9 @@ def _round_order(item: tuple[tuple[str, str], object]) -> tuple[bool, str, str]:
 
 
 def _runs(records: Sequence[Mapping[str, Any]]) -> list[Run]:
-    """Split the ledger where drivers started."""
+    """Split the ledger where drivers started; what follows a driver's end is not its own."""
     starts = [i for i, record in enumerate(records) if record["kind"] == "run started"]
-    parts = [records[a:b] for a, b in zip(starts, [*starts[1:], len(records)], strict=False)]
+    parts = [_own(records[a:b]) for a, b in zip(starts, [*starts[1:], len(records)], strict=False)]
     return [
         Run(
             begin=part[0]["at"],
@@ -99,6 +99,13 @@ def _runs(records: Sequence[Mapping[str, Any]]) -> list[Run]:
         )
         for part in parts
     ]
+
+
+def _own(records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    kinds = [record["kind"] for record in records]
+    ends = [kinds.index(kind) + 1 for kind in ("run finished", "run stopped") if kind in kinds]
+    ends += [kinds.index("merged")] if "merged" in kinds else []
+    return records[: min(ends, default=len(records))]
 
 
 @styled

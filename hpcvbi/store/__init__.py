@@ -7,6 +7,7 @@ from hpcvbi.store.durable import check_room, storage_faults
 from hpcvbi.store.keys import KeySource, StudyKey, begin, fingerprint, is_sealed, study_key, unlock
 from hpcvbi.store.layout import Output, Variable
 from hpcvbi.store.manifest import ABSENT, changes
+from hpcvbi.store.parts import parts_in
 from hpcvbi.store.progress import Progress, RoundProgress, progress
 from hpcvbi.store.store import Store
 from hpcvbi.store.survey import Survey, survey
@@ -35,6 +36,7 @@ __all__ = [
     "check_room",
     "fingerprint",
     "is_sealed",
+    "parts_in",
     "progress",
     "storage_faults",
     "study_key",

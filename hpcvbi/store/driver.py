@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -72,16 +71,11 @@ class Driver(Store):
         try:
             self._carry_out()
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         lock, ledger = self._the_lock()
         ledger.close()
         self._held = None
@@ -95,6 +89,10 @@ class Driver(Store):
         if kind in KINDS:
             raise StoreError(f"{kind!r} is a mark, which prepare, mark and put make; name it else")
         return self._append({**fields, "kind": kind})[0]
+
+    def adopt(self, records: Iterable[Record]) -> None:
+        """Append records of another ledger, with the times they have there, with one fsync."""
+        self._append(*records)
 
     def describe(self, chain: str, attrs: Mapping[str, Any]) -> None:
         """Give all groups of a person that are written from now on these attributes."""

@@ -9,13 +9,15 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from hpcvbi.core.errors import StoreError
+from hpcvbi.core.files import open_regular
 
 Result = TypeVar("Result")
 
@@ -91,7 +93,7 @@ def _mount(folder: Path) -> Path:
     return place
 
 
-def check_room(folder: Path, size: int, files: int) -> None:
+def check_room(folder: Path, size: int, files: int, what: str = "the next round") -> None:
     """Raise StoreError where `size` bytes in so many `files` do not fit; quotas cannot be seen."""
     with storage_faults(folder):
         found = os.statvfs(folder)
@@ -99,7 +101,7 @@ def check_room(folder: Path, size: int, files: int) -> None:
     full = found.f_blocks and size > found.f_bavail * found.f_frsize
     if full or (found.f_files and files > found.f_favail):
         raise StoreError(
-            f"there is no room for the next round in {folder}: {size / 1e6:.1f} MB in {files} "
+            f"there is no room for {what} in {folder}: {size / 1e6:.1f} MB in {files} "
             f"files are needed, {_room(folder)}. Make room and run the same command again "
             "(finished blocks are kept), or choose another `output:`."
         )
@@ -182,6 +184,28 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def copy_file(source: Path, path: Path, digest: Sequence[int | str]) -> bool:
+    """Publish a copy of `source` under `path`, at once and whole, if it has this size and SHA-256;
+    return whether it has. The directory of `path` must be synced afterwards.
+    """
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open_regular(source) as whole, open(temporary, "xb", opener=private) as file:
+            # where the file system can share the blocks of two files, it does so here
+            with contextlib.suppress(OSError):
+                while os.copy_file_range(whole.fileno(), file.fileno(), 2**30):
+                    pass
+            shutil.copyfileobj(whole, file)  # what is left of it
+            file.flush()
+            os.fsync(file.fileno())
+        if file_digest(temporary) != list(digest[:2]):
+            return False
+        os.replace(temporary, path)
+        return True
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_files(root: Path, files: Mapping[str, bytes]) -> None:

@@ -149,6 +149,23 @@ def data_key(folder: Path, person: str, *, make: bool = False) -> DataKey:
     return _people[name]
 
 
+def adopt(folder: Path, other: Path, person: str) -> None:
+    """Take a person's key over from another store whose keys the same study's key wraps.
+
+    Raises
+    ------
+    KeyRefused
+        `folder` has another key for the person.
+    """
+    theirs = data_key(other, person)
+    _publish(_path(folder, person), _read(_path(other, person)))
+    if data_key(folder, person).secret != theirs.secret:
+        raise KeyRefused(
+            f"{person} has one key in {folder} and another in {other}: something of theirs was "
+            "computed in both. Choose another `output:` for the merged study"
+        )
+
+
 def name_of_key(folder: Path, person: str, study: Mapping[str, Any], *, make: bool) -> str | None:
     """Return the name of the key that seals a person's data, made if need be; None where the
     `study` in the manifest is not encrypted.

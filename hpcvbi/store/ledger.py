@@ -43,10 +43,14 @@ class Ledger:
         self._segment: int | None = None
 
     def append(self, *records: Mapping[str, Any]) -> list[Record]:
-        """Write records with one fsync; they are durable when this returns them as stored."""
+        """Write records with one fsync; they are durable when this returns them as stored. One
+        that was in a ledger before keeps its time.
+        """
         self._guard()
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        stored = [{**record, "study": self._study, "at": at} for record in records]
+        stored = [
+            {**record, "study": self._study, "at": record.get("at", at)} for record in records
+        ]
         data = memoryview(b"".join(_line(record) for record in stored))
         try:
             if self._segment is None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from time import monotonic
 
@@ -25,12 +26,15 @@ from hpcvbi.store.ledger import Refused
 from hpcvbi.store.lock import LOCK_NAME, Owner
 from hpcvbi.store.manifest import read_manifests
 from hpcvbi.store.marks import GroupKey, Marks
+from hpcvbi.store.parts import parts_in
 from hpcvbi.store.progress import driver_of, read_marks
 from hpcvbi.store.tombstone import tombstones
 from hpcvbi.store.trust import LARGEST_INDEX, LARGEST_METADATA, read_json
 
 BESIDE = (LOCK_NAME, "run.log", "report.html")
 """Files beside store.zarr that belong there, besides manifests and ledger."""
+OF_THE_CLUSTER = ("jobs", "performance", ".cluster-*")
+"""Folders of what runs print and keep about themselves, and of their keys."""
 _LOOKS = 3
 """How often what fails is looked at again, with the ledger as it is by then."""
 _THREADS = max(2, min(16, os.cpu_count() or 2))
@@ -201,11 +205,15 @@ def _others(
     expected |= {str(root / "zarr.json"), *(str(folder / name) for name in BESIDE)}
     known = {(record["chain"], record["group"]) for record in marks.history}
     leftovers, unvouched, strangers = [], [], []
-    for directory, _, names in os.walk(folder):
+    parts = set(parts_in(folder))  # stores of their own
+    for directory, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(directory, name) not in parts]
         for name in names:
             path = Path(directory, name)
             shown = path.relative_to(folder)
             if str(path) in expected or _is_record(shown) or _is_of_privacy(shown):
+                continue
+            if any(fnmatch(shown.parts[0], pattern) for pattern in OF_THE_CLUSTER):
                 continue
             if name.endswith(TEMPORARY):
                 leftovers.append(str(shown))

@@ -39,6 +39,7 @@ from hpcvbi.store.ledger import Ledger, Record, rewrite
 from hpcvbi.store.lock import STALE_S, DriverLock
 from hpcvbi.store.manifest import forget, knows, read_manifests
 from hpcvbi.store.marks import KINDS, Marks
+from hpcvbi.store.parts import parts_in
 from hpcvbi.store.progress import read_marks
 from hpcvbi.store.tombstone import Tombstone, bury, read_stone, stone_path
 
@@ -50,7 +51,7 @@ _FIXED = ("kind", "study", "at")
 @dataclass(frozen=True)
 class Withdrawal:
     """What became of it: the tombstone, the people whose results are stale, and files in the folder
-    that are not the store's and mention the person.
+    that are not the store's and mention the person; also parts of the study that hold the person.
     """
 
     stone: Tombstone
@@ -82,7 +83,7 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
             _mark_stale(ledger, marks, person, study)
         finally:
             ledger.close()
-        rewrite(folder / "ledger", lambda line, record: _scrubbed(line, record, person))
+        rewrite(folder / "ledger", lambda line, record: scrubbed(line, record, person))
         forget(folder, person)
         _clean_log(folder / "run.log", person)
         (folder / "report.html").unlink(missing_ok=True)
@@ -159,8 +160,10 @@ def _mark_stale(ledger: Ledger, marks: Marks, person: str, study: Mapping[str, A
         ledger.append(*built_on)
 
 
-def _scrubbed(line: bytes, record: Record | None, person: str) -> Record | None:
-    """Return what stays of a line: a record, or None if it goes."""
+def scrubbed(line: bytes, record: Record | None, person: str) -> Record | None:
+    """Return what stays of a line of the ledger and its record when a person goes: a record, or
+    None if it goes.
+    """
     if record is None:
         return None if _word(person).search(line.decode(errors="replace")) else {}
     if record.get("chain") == person:
@@ -208,10 +211,13 @@ def _marked(folder: Path) -> list[tuple[str, str]]:
 
 
 def _elsewhere(folder: Path, person: str) -> list[Path]:
-    """Files in the folder that are none of the store's and mention the person."""
+    """Files in the folder that are none of the store's and mention the person, and parts of the
+    study that know them.
+    """
+    parts = parts_in(folder)
     ours = {folder / name for name in ("store.zarr", "ledger", "keys", "withdrawn")}
-    ours |= set(folder.glob("MANIFEST*.json"))
-    found = []
+    ours |= {*folder.glob("MANIFEST*.json"), *parts}
+    found = [part for part in parts if knows(part, person)]
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or ours & {path, *path.parents}:
             continue

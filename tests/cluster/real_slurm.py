@@ -1,7 +1,9 @@
 """A real SLURM on this machine, thrown away after the tests: slurmctld, four slurmd's, munge."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -53,8 +55,19 @@ def wait_until(true: Callable[[], object], seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
+def _free_ports(count: int) -> int:
+    """Return the first of `count` neighbouring ports that nobody listens on."""
+    first = 20_000 + 10 * (os.getpid() % 1000)
+    while True:
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+        first += 10
+
+
 @pytest.fixture(scope="session")
-def slurm(worker_id: str) -> Iterator[Slurm]:
+def slurm() -> Iterator[Slurm]:
     """SLURM, its commands configured by SLURM_CONF; skipped where it is not installed."""
     path = os.environ["PATH"]
     os.environ["PATH"] = os.pathsep.join([path, "/usr/sbin", "/sbin"])
@@ -62,9 +75,8 @@ def slurm(worker_id: str) -> Iterator[Slurm]:
         words = f"there is no {', '.join(missing)}: apt-get install {PACKAGES}"
         assert not os.environ.get("CI"), words
         pytest.skip(words)
-    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    slurm = Slurm(folder, 26817 + 100 * number)
+    slurm = Slurm(folder, _free_ports(5))
     slurm("start")
     os.environ.update(slurm.environment)
     yield slurm

@@ -33,7 +33,7 @@ yardsticks:
   predictive: {predictive}
   grid: {{over: G, points: 3, draws: 2, fresh: {fresh}}}
 block: 16
-cluster: {{workers: 1}}
+cluster: {{kind: local, workers: 1}}
 """
 SMALL = {"people": ["anna"], "rounds": 1, "draws": 24, "predictive": 24, "fresh": 4}
 DEEPER = {**SMALL, "rounds": 2, "draws": 40}

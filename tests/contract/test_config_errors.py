@@ -100,11 +100,60 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
             "stimuli: [{name: s, on: S_E, waveform: {kind: file, file: none.csv}}]",
             ":3: stimuli.0.waveform.file: cannot read ",
         ),
-        ("kind: local", "kind: slurn", ":27: cluster.kind: must be 'local', got 'slurn'"),
+        (
+            "kind: local",
+            "kind: slurn",
+            ":27: cluster.kind: must be one of 'local', 'slurm', 'srun', 'mpi', got 'slurn'; did "
+            "you mean 'slurm'?",
+        ),
+        ("{kind: local, workers: null}", "{workers: 2}", ":27: cluster.kind: is missing"),
     ],
 )
 def test_an_invalid_value_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert said in message(tmp_path, old, new)
+
+
+SLURM = 'kind: slurm, jobs: 2, memory: 8GiB, walltime: "01:00:00"'
+CLOCK = 'must be a minute at least, as "04:00:00" or "1-12:00:00" (days-hours:minutes:seconds)'
+SIZE = "must be a number above 0 with MB, GB, TB, MiB, GiB or TiB: 180GiB"
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (f"{SLURM}, ports: 51000-50000", "ports: write two numbers between 1024 and 65535, the sm"),
+        (f"{SLURM}, ports: 80-90", "ports: must be two numbers: 50000-50999, got '80-90'"),
+        ("kind: local, interface: ib 0", "interface: must be of letters, digits and _ . , : @ + %"),
+        ("kind: local, workers: -1", "workers: must be 0 at least, got -1"),
+        ("kind: local, jobs: 2", "jobs: unknown key; valid here: interface, ports, scratch, dash"),
+        ("kind: slurm, jobs: 2", "memory: is missing"),
+        (f"{SLURM}, walltme: 1", "walltme: unknown key; did you mean 'walltime'?"),
+        (SLURM.replace("01:00:00", "4h"), f"walltime: {CLOCK}, got '4h'"),
+        (SLURM.replace("01:00:00", "00:90:00"), f"walltime: {CLOCK}, got '00:90:00'"),
+        (SLURM.replace("01:00:00", "0:00:59"), f"walltime: {CLOCK}, got '0:00:59'"),
+        (SLURM.replace("8GiB", "0.0GiB"), f"memory: {SIZE}, got '0.0GiB'"),
+        (SLURM.replace("8GiB", '"180"'), f"memory: {SIZE}, got '180'"),
+        (SLURM.replace("8GiB", "180"), "memory: must be text; put it in quotes, got 180"),
+        (SLURM.replace("jobs: 2", "jobs: 0"), "jobs: must be 1 at least, got 0"),
+        (f"{SLURM}, gpus: 2", "gpus: must be 0 or 1, got 2"),
+        (f"{SLURM}, gpu_jobs: {{cpus: 4}}", "gpu_jobs.jobs: is missing"),
+        (f"{SLURM}, gpu_jobs: {{jobs: 1, memry: 1GiB}}", "gpu_jobs.memry: unknown key; did you m"),
+        (f'{SLURM}, account: "a\\n"', "account: must be of letters, digits and _ . , : @ + % -,"),
+        (f'{SLURM}, setup: ["a\\nb"]', "setup.0: must be one line of printable text"),
+        (f"{SLURM}, setup: module load x", "setup: must be a list: [a, b], got 'module load x'"),
+        (
+            f"{SLURM}, account: a b",
+            "account: must be of letters, digits and _ . , : @ + % -, 128 at",
+        ),
+        ("kind: srun, jobs: 2", "jobs: unknown key; valid here: interface, ports, scratch, dashb"),
+        ("kind: srun, cpus: 0", "cpus: must be 1 at least, got 0"),
+        ("kind: mpi, gpus: 2", "gpus: must be 0 or 1, got 2"),
+    ],
+)
+def test_an_invalid_cluster_is_named(tmp_path: Path, section: str, said: str) -> None:
+    text = message(tmp_path, "kind: local, workers: null", section)
+    assert text.startswith(f":27: cluster.{said}")
+    assert len(text.splitlines()) == 1 + (section == "kind: slurm, jobs: 2")
 
 
 @pytest.mark.parametrize(

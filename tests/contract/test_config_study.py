@@ -94,7 +94,7 @@ def test_the_manifest_restores_the_study(study: Study, canonical: dict) -> None:
 
 
 def test_identity_ignores_what_does_not_alter_results(study: Study, canonical: dict) -> None:
-    other = {**canonical, "name": "x", "output": "/y", "cluster": {"workers": 3}}
+    other = {**canonical, "name": "x", "output": "/y", "cluster": {"kind": "local", "workers": 3}}
     other["parameters"] = dict(reversed(canonical["parameters"].items()))
     assert list(other["parameters"]) != list(canonical["parameters"])
     assert Study.from_dict(other).sha256 == study.sha256

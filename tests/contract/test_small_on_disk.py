@@ -13,7 +13,16 @@ from in_process import Enough, Silent, Together
 from synthetic_people import write_study
 
 from hpcvbi.campaign import plan, subjects_of
-from hpcvbi.campaign.blocks import LARGE_SHARD, LARGE_TASK, SMALL_SHARD, draws_per_block
+from hpcvbi.campaign.blocks import (
+    FEWEST,
+    LARGE_SHARD,
+    LARGE_TASK,
+    LONG_S,
+    NOMINAL_RATE,
+    SHORT_S,
+    SMALL_SHARD,
+    draws_per_block,
+)
 from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.config import cohort_of, identity, load
@@ -25,53 +34,82 @@ from hpcvbi.store.layout import RoundLayout
 
 BOLD = 4 * 84 * 1200
 """Bytes of one draw of BOLD: 84 regions, 1200 volumes."""
+SECOND = int(NOMINAL_RATE)
+SHORT = SECOND // 40
+LONG = 84 * 432_000
+"""Region updates of one draw of this BOLD: 864 s in steps of 2 ms."""
 FEATURE = Variable("feature", ("feature",), [f"f{k}" for k in range(10)])
 FEATURES = (Output("features", ("draw", "feature"), (FEATURE,), dtype="float64"),)
 PARAMS = (Param("G", 1.0), Param("sigma", 0.01))
 
 
 @pytest.mark.parametrize(
-    ("draws", "kept", "block"),
+    ("draws", "kept", "updates", "block"),
     [
-        (4, 0, 32),
-        (160, 0, 32),
-        (10_000, 0, 128),
-        (65_536, 0, 1024),
-        (10**6, 0, 1024),
-        (10**6, BOLD, 512),
-        (1024, BOLD, 64),
-        (160, BOLD, 32),
-        (10**6, 25 * BOLD, 16),
-        (160, LARGE_SHARD, 1),
+        (4, 0, SHORT, 32),
+        (160, 0, SHORT, 32),
+        (10_000, 0, SHORT, 128),
+        (65_536, 0, SHORT, 1024),
+        (10**6, 0, SHORT, 1024),
+        (10**6, BOLD, SHORT, 512),
+        (1024, BOLD, SHORT, 64),
+        (160, BOLD, SHORT, 32),
+        (10**6, 25 * BOLD, SHORT, 16),
+        (160, LARGE_SHARD, SHORT, 1),
+        # a second of work at least, as long as 16 blocks remain
+        (10_000, 0, SECOND // 1024, 512),
+        (100_000, 0, SECOND // 1024, 1024),
+        (10_000, 0, SECOND // 256, 256),
+        (160, 0, SECOND // 1024, 32),
+        # and half a minute at most, unless 32 draws take longer
+        (10**6, 0, LONG, 256),
+        (10**6, BOLD, LONG, 256),
+        (10**6, 0, SECOND, 32),
+        (10**6, 0, 10 * SECOND, 32),
     ],
 )
-def test_blocks_follow_from_the_study(draws: int, kept: int, block: int) -> None:
-    assert draws_per_block(draws, kept, kept) == block
+def test_blocks_follow_from_the_study(draws: int, kept: int, updates: int, block: int) -> None:
+    assert draws_per_block(draws, kept, kept, updates) == block
 
 
-def test_shards_of_kept_signals_have_16_to_256_megabytes() -> None:
+def test_blocks_have_the_size_and_the_work_that_clusters_want() -> None:
     rng = np.random.default_rng(0)
-    small = 0
-    for draws, kept in zip(
-        rng.integers(1, 10**6, 3000), np.exp(rng.uniform(8, 17, 3000)), strict=True
+    small, short = 0, 0
+    for draws, kept, updates in zip(
+        rng.integers(1, 10**6, 3000),
+        np.exp(rng.uniform(8, 17, 3000)),
+        np.exp(rng.uniform(10, 22, 3000)),
+        strict=True,
     ):
-        block = draws_per_block(int(draws), int(kept), 2 * int(kept))
+        block = draws_per_block(int(draws), int(kept), 2 * int(kept), int(updates))
+        seconds = block * int(updates) / NOMINAL_RATE
         assert 1 <= block <= 1024 and block & (block - 1) == 0
         assert block * int(kept) <= LARGE_SHARD and 2 * block * int(kept) <= LARGE_TASK
+        assert seconds <= LONG_S or block <= FEWEST
+        # a larger one would leave too few tasks, hold too many draws, bytes, or too much work
+        as_large_as_may_be = (
+            2 * block * 16 > draws
+            or block == 1024
+            or 2 * seconds > LONG_S
+            or 2 * block * int(kept) > LARGE_SHARD
+            or 4 * block * int(kept) > LARGE_TASK
+        )
         if block * int(kept) < SMALL_SHARD:
-            # larger ones would leave too few tasks, or more than 1024 draws to a block
             small += 1
-            assert 2 * block * 16 > draws or block == 1024
-    assert 0 < small < 2000
+            assert as_large_as_may_be
+        if seconds < SHORT_S:
+            short += 1
+            assert as_large_as_may_be
+    assert 0 < small < 2000 and 0 < short < 2000
 
 
 def inodes(folder: Path) -> int:
     return 1 + sum(1 for _ in folder.rglob("*"))
 
 
-def test_a_million_draws_are_two_thousand_inodes(tmp_path: Path) -> None:
-    draws, block = 65_536, draws_per_block(65_536, 0, BOLD)
-    assert block == draws_per_block(10**6, 0, BOLD) == 1024
+def test_a_million_draws_are_two_to_eight_thousand_inodes(tmp_path: Path) -> None:
+    draws, block = 65_536, draws_per_block(65_536, 0, BOLD, SHORT)
+    assert block == draws_per_block(10**6, 0, BOLD, SHORT) == 1024
     counted = {}
     with Driver.create(tmp_path / "out", {}, "f" * 64) as store:
         theta = np.random.default_rng(0).random((draws, 2))
@@ -97,8 +135,14 @@ def test_a_million_draws_are_two_thousand_inodes(tmp_path: Path) -> None:
     assert counted["after"] - counted["before"] == files == 128
     # keys have no directories of their own: every folder is a group or an array
     assert all((p / "zarr.json").exists() for p in (group, *group.rglob("*")) if p.is_dir())
-    million = RoundLayout(PARAMS, FEATURES, 10**6, 1024).blocks * (len(FEATURES) + 1)
-    assert million + counted["before"] == pytest.approx(2000, rel=0.03)
+
+    def million(updates: int) -> int:
+        block = draws_per_block(10**6, 0, BOLD, updates)
+        blocks = RoundLayout(PARAMS, FEATURES, 10**6, block).blocks
+        return blocks * (len(FEATURES) + 1) + counted["before"]
+
+    assert million(SHORT) == pytest.approx(2000, rel=0.03)
+    assert million(LONG) == pytest.approx(8000, rel=0.03)  # of half a minute each
     assert ledger / draws * 10**6 < 2e6  # bytes
 
 

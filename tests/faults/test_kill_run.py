@@ -118,7 +118,7 @@ def interrupted(finished, people_folder, tmp_path_factory) -> Interrupted:
     seen = Interrupted(folder / "out")
     for name, what in INTERRUPTIONS.items():
         study = write_study(folder / "study.yaml", people_folder, folder / "out")
-        study.write_text(study.read_text() + f"cluster: {{workers: {what.workers}}}\n")
+        study.write_text(study.read_text() + f"cluster: {{kind: local, workers: {what.workers}}}\n")
         seen.codes[name], seen.words[name] = interrupt(study, what)
     return seen
 

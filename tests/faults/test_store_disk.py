@@ -127,6 +127,25 @@ def test_what_does_not_fit_is_known_beforehand(disk: Disk) -> None:
                 check_room(store.folder, size, files)
 
 
+def test_a_merge_that_does_not_fit_copies_nothing(
+    disk: Disk, people_folder: Path, tmp_path: Path
+) -> None:
+    disk.mount("size=400k")
+    study = write_study(tmp_path / "study.yaml", people_folder, tmp_path / "out")
+    part = hpcvbi("run", study, "--part", "1/2")
+    assert part.returncode == 0, part.stderr
+    there = write_study(tmp_path / "there.yaml", people_folder, disk.place / "out")
+    words = ("merge", there, tmp_path / "out/parts/1-of-2", "--partial")
+    refused = hpcvbi(*words)
+    assert refused.returncode == 2
+    assert "no room for what is merged" in refused.stderr and "MB in" in refused.stderr
+    assert not (disk.place / "out/store.zarr/anna").exists()
+    disk.change("size=16m")
+    merged = hpcvbi(*words)
+    assert merged.returncode == 0, merged.stderr
+    assert (disk.place / "out/store.zarr/anna/posterior/G/c.0.0").is_file()
+
+
 def test_a_read_only_store_can_be_read_and_is_not_written(
     disk: Disk, whole: dict[str, bytes], people_folder: Path, tmp_path: Path
 ) -> None:

@@ -40,12 +40,17 @@ DRAWS, SIZE = 48, 16
 class Bench:
     """One cluster for all tests, and a store for each."""
 
-    def __init__(self, people: Path, work: Path) -> None:
+    def __init__(
+        self,
+        people: Path,
+        work: Path,
+        start: Callable[[str], Executor] = lambda folder: local_executor(folder, 2),
+    ) -> None:
         self.people, self.work, self.orders = people, work, work / "orders"
-        self.orders.mkdir()
+        self.orders.mkdir(parents=True)
         os.environ["SABOTAGE"] = str(self.orders)
         with dask.config.set({"distributed.worker.preload": [sabotage.PRELOAD]}):
-            self.cluster = local_executor(str(work), 2)
+            self.cluster = start(str(work))
         self.log = io.StringIO()
 
     def study(self, folder: Path, limits: str = "{}") -> Study:
