@@ -158,8 +158,8 @@ def message_bytes() -> dict[str, int]:
 def constants(found: dict) -> dict:
     """What `hpcvbi plan` reckons with: cost of a block, and the slots that one driver feeds.
 
-    The scheduler looks at every worker for every block, so that the cost grows with their number;
-    the slope is None where one number of workers was measured.
+    The scheduler looks at every worker for every block, and fetches reports from each, so that the
+    cost grows with their number. The slope is a line through two numbers of workers; None for one.
     """
     rows = [row for row in found["driver"] if "cpu_us_per_block" in row]
     if not rows:
