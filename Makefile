@@ -1,10 +1,11 @@
 # make quickstart   run the example study and say where its report is
 # make test         run the test suite
+# make test-slurm   test on a real SLURM, which is started for it on this machine
+# make test-zarr    test the store with the newest zarr too, where ZARR_PYTHON is 3.12 or newer
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
-# make test-slurm   test on a real SLURM, started for it on this machine, and with MPI across its nodes
+# make bench-scaling  measure what a block costs the driver, what workers bring; QUICK=1 for less
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
-# make test-zarr    test the store with the newest zarr too, where ZARR_PYTHON is 3.12 or newer
 # make gpu          compile and assemble all kernels for GPUs; needs none, takes some minutes
 #
 # Each creates .venv where it is missing and installs what it needs; none needs another, sudo or a
@@ -24,6 +25,7 @@ VENV ?= .venv
 TEST_WORKERS ?= 2
 STUDY ?= configs/quickstart.yaml
 PEERS ?=
+QUICK ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
@@ -34,10 +36,10 @@ ZARR_PYTHON ?= python3.12
 STORE_TESTS := tests/contract/test_store.py tests/faults/test_store_damage.py \
   tests/faults/test_store_crash.py tests/faults/test_extend_crash.py
 
-.PHONY: help quickstart test test-slurm test-zarr bench bench-peers peers lint gpu
+.PHONY: help quickstart test test-slurm test-zarr bench bench-peers bench-scaling peers lint gpu
 
 help:
-	sed -n '1,11s/^# \{0,1\}//p' Makefile
+	sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -71,6 +73,10 @@ bench: $(VENV)/.installed
 
 bench-peers:
 	$(MAKE) bench PEERS=1
+
+bench-scaling: $(VENV)/.installed-test
+	echo "== measuring what blocks cost the driver and what workers bring"
+	$(BIN)/python tests/benchmarks/scaling.py $(if $(QUICK),--quick) $(ARGS)
 
 peers: $(VENV)/.installed-peers
 	echo "== side by side with The Virtual Brain: takes several minutes on 2 cores"

@@ -59,7 +59,7 @@ def forecast(study: Study, planned: Plan, folder: str) -> Forecast:
         slots, workers = sum(p.workers * p.slots for p in pools), sum(p.workers for p in pools)
         used = min(workers, ceil(at_once * workers / slots))
         hours = _wall_hours(planned, slots)
-        load = capacity(min(slots, at_once), _typical_seconds(planned))
+        load = capacity(min(slots, at_once), _typical_seconds(planned), used)
     return Forecast(
         kind=cluster.kind,
         at_once=at_once,

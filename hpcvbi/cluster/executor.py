@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
-from distributed.core import Status
 from distributed.scheduler import NoValidWorkerError
 
 from hpcvbi.cluster.deaths import Deaths
+from hpcvbi.cluster.fetch import Fetch
 from hpcvbi.cluster.flight import Flight, Paces
 from hpcvbi.cluster.learning import Learned, Learning
+from hpcvbi.cluster.offers import Offers
 from hpcvbi.cluster.outcome import Failure, Notice, Outcome
 from hpcvbi.cluster.pages import pages
 from hpcvbi.cluster.plugins import LeaveInTime, Unlock
@@ -31,8 +32,6 @@ from hpcvbi.core.errors import ClusterError
 from hpcvbi.store import Reads, is_sealed, study_key
 
 _TICK_S = 0.5
-_LOOK_S = 2.0
-"""How often the number of workers is asked for [s]."""
 _RESTART_S = 60.0
 """How long a worker that hangs may take to stop and come back [s]."""
 _SKEW_S = 60.0
@@ -47,6 +46,7 @@ class Executor:
     Dask's nanny, for neither a thread nor compiled code can be stopped from outside. `notices`
     says what has happened to the jobs, or raises ClusterError. Blocks go to workers that offer
     `device`, CPU or GPU. With a `dashboard`, Dask's report on the run is kept beside the store.
+    `task` is what workers do with the folder, a block and the driver's versions.
     """
 
     def __init__(
@@ -58,21 +58,25 @@ class Executor:
         notices: Callable[[], list[str]] = list,
         device: str = CPU,
         dashboard: bool = False,
+        task: Callable[[str, Block, str], BlockReport] = simulate_block,
     ) -> None:
         self._client, self._folder, self._close = client, folder, close
+        self._task = task
         self._seconds, self._notices, self._device = seconds, notices, device
         self._outcomes: queue.SimpleQueue[tuple[object, Outcome]] = queue.SimpleQueue()
         self._running: dict[_Key, Flight] = {}
+        self._unsent: dict[tuple[bool, int], list[Flight]] = {}
         self._suspects: set[_Key] = set()
         self._deaths = Deaths(client)
         self._skewed: set[str] = set()
         self._paces = Paces()
+        self._fetch = Fetch(client, self._hand_over)
         self._versions = versions()
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
         client.register_plugin(LeaveInTime())
-        self._offers: dict[str, dict[str, float]] = {}
-        self._looked = 0.0
+        self._offers = Offers(client)
+        self._ticked = 0.0
         client.subscribe_topic(BEGUN, self._note)
         self._learning = Learning(client, folder, lambda done: self._outcomes.put((None, done)))
         self._finish: Callable[[], None] = lambda: None
@@ -83,7 +87,7 @@ class Executor:
     @property
     def slots(self) -> int:
         """Blocks that can be computed at once, by the workers that are there."""
-        return int(sum(offer.get(self._device, 0) for offer in self._workers().values()))
+        return int(sum(self._offers.of(self._device)))
 
     @property
     def free(self) -> int:
@@ -96,10 +100,10 @@ class Executor:
         return bool(self._running)
 
     def submit(self, block: Block, priority: int = 0) -> None:
-        """Start a block; a larger priority goes first."""
+        """Hand out a block, with the next `wait`; a larger priority goes first."""
         alone = block.key in self._suspects
         flight = self._running[block.key] = Flight(block, [], alone)
-        self._send(flight, priority)
+        self._unsent.setdefault((alone, priority), []).append(flight)
 
     def learn(
         self, chain: str, label: str, function: Callable[..., Any], reads: Reads, attempts: int
@@ -108,8 +112,7 @@ class Executor:
         carries `chain`. See `Learning.submit`.
         """
         other = GPU if self._device == CPU else CPU
-        idle = any(other in offer for offer in self._workers().values())
-        where = {other if idle else self._device: 1.0}
+        where = {other if self._offers.of(other) else self._device: 1.0}
         self._learning.submit(chain, label, function, reads, attempts, where)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
@@ -120,9 +123,14 @@ class Executor:
         ClusterError : no worker can be started any more.
         """
         end = None if timeout is None else time.monotonic() + timeout
+        for (_, priority), flights in self._unsent.items():
+            self._send(flights, priority)
+        self._unsent.clear()
         while True:
-            self._expire()
-            self._back_up()
+            if time.monotonic() - self._ticked > _TICK_S:  # it takes as long as blocks are many
+                self._ticked = time.monotonic()
+                self._expire()
+                self._back_up()
             for text in self._notices():
                 self._outcomes.put((None, Notice(text)))
             left = _TICK_S if end is None else min(_TICK_S, max(0.0, end - time.monotonic()))
@@ -132,12 +140,14 @@ class Executor:
 
     def take_back(self) -> None:
         """Cancel the blocks that no worker has begun."""
+        self._unsent.clear()
         waiting = [key for key, flight in self._running.items() if not flight.begun]
         self._client.cancel([c for key in waiting for c in self._running.pop(key).copies])
 
     def close(self, patience: float | None = None) -> None:
         """Stop the workers; wait no longer than `patience` [s] for those that are at work."""
         self._learning.close()
+        self._fetch.stop()
 
         def stop() -> None:
             self._finish()
@@ -151,33 +161,25 @@ class Executor:
         stopping.start()
         stopping.join(patience)
 
-    def _send(self, flight: Flight, priority: int, workers: list[str] | None = None) -> None:
-        """Submit a copy of a block; one that is suspected needs all that its worker offers."""
-        block, amount = flight.block, 1.0
-        if flight.alone:
-            amount = max((o.get(self._device, 1) for o in self._workers().values()), default=1)
-        future = self._client.submit(
-            simulate_block,
-            self._folder,
-            block,
-            self._versions,
+    def _send(self, flights: list[Flight], priority: int, workers: list[str] | None = None) -> None:
+        """Submit a copy of each block; those that are suspected need all that a worker offers."""
+        amount = 1.0
+        if flights[0].alone:
+            amount = max(self._offers.of(self._device), default=1.0)
+        count = len(flights)
+        futures = self._client.map(  # one message for all
+            self._task,
+            [self._folder] * count,
+            [flight.block for flight in flights],
+            [self._versions] * count,
             pure=False,
             priority=priority,
             resources={self._device: amount},
             workers=workers,
         )
-        flight.copies.append(future)
-        future.add_done_callback(
-            lambda done: self._outcomes.put((done, self._outcome(flight, done)))
-        )
-
-    def _workers(self) -> dict[str, dict[str, float]]:
-        """Return what each worker offers, by its address, as of a moment ago."""
-        if time.monotonic() - self._looked > _LOOK_S:
-            self._looked = time.monotonic()
-            found: Any = self._client.run_on_scheduler(_offers)
-            self._offers = found
-        return self._offers
+        for flight, future in zip(flights, futures, strict=True):
+            flight.copies.append(future)
+            self._fetch.follow(flight, future)
 
     def _note(self, event: tuple[float, Any]) -> None:
         """Remember which worker has begun a block, and when, by this process's own clock."""
@@ -243,11 +245,14 @@ class Executor:
         idle = self.slots - sum(len(flight.copies) for flight in self._running.values())
         for flight in list(self._running.values()):
             if idle > 0 and len(flight.copies) == 1 and self._paces.is_late(flight):
-                offers = self._workers()
+                offers = self._offers()
                 others = [w for w in offers if self._device in offers[w] and w not in flight.begun]
                 if others and not flight.alone:
-                    self._send(flight, 1, others)
+                    self._send([flight], 1, others)
                     idle -= 1
+
+    def _hand_over(self, flight: Flight, future: Future, report: BlockReport | None) -> None:
+        self._outcomes.put((future, report or self._outcome(flight, future)))
 
     def _outcome(self, flight: Flight, future: Future) -> Outcome:
         block = flight.block
@@ -272,11 +277,6 @@ class Executor:
                 "same command again; what is finished is kept"
             )
         return Failure(block, error, _words(error))
-
-
-def _offers(dask_scheduler: Any) -> dict[str, dict[str, float]]:
-    workers = dask_scheduler.workers.values()
-    return {w.address: dict(w.resources) for w in workers if w.status == Status.running}
 
 
 def _words(error: BaseException) -> str:

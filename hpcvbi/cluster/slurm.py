@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from hpcvbi.cluster.settings import (
     while_it_runs,
 )
 from hpcvbi.cluster.slurm_job import LOGS, SOME_ADDRESS, Group, Job, groups_of, job, job_options
+from hpcvbi.cluster.task import simulate_block
 from hpcvbi.cluster.watch import Watch
 from hpcvbi.config.clusters import Slurm
+from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ClusterError
 from hpcvbi.store.durable import make_directory
 
@@ -46,9 +49,13 @@ _REMEDIES = (
 
 
 def slurm_executor(
-    section: Slurm, folder: str, seconds: float | None = None, device: str = CPU
+    section: Slurm,
+    folder: str,
+    seconds: float | None = None,
+    device: str = CPU,
+    task: Callable[[str, Block, str], BlockReport] = simulate_block,
 ) -> Executor:
-    """Submit the jobs for the store in `folder`; a block may take `seconds`.
+    """Submit the jobs for the store in `folder`; a block may take `seconds`, and is done by `task`.
 
     Raises
     ------
@@ -94,6 +101,7 @@ def slurm_executor(
             watch.notices,
             device,
             section.dashboard,
+            task,
         )
     except BaseException:
         running.close()

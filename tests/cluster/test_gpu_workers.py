@@ -66,9 +66,7 @@ def one_round(study: Study) -> dict[str, list[bool]]:
     def loaded() -> list[str]:
         import sys
 
-        return [
-            name for name in ("hpcvbi.sim.cuda.backend", "hpcvbi.sim.cpu") if name in sys.modules
-        ]
+        return [name for name in sys.modules if name == "hpcvbi.sim.cuda.backend"]
 
     with Driver.create(study.output, *identity(study, cohort)) as store:
         subjects = {s.name: s for s in subjects_of(study, cohort)}
@@ -83,7 +81,7 @@ def one_round(study: Study) -> dict[str, list[bool]]:
             loop.run({"anna": chain()})
             (executor,) = executors
             found = executor._client.run(loaded)
-            for address, offer in executor._workers().items():
+            for address, offer in executor._offers().items():
                 (device,) = offer
                 seen.setdefault(device, []).append(bool(found[address]))
         finally:

@@ -57,8 +57,8 @@ def look_around(executor: Executor) -> dict[str, dict[str, object]]:
 
 def workers(executor: Executor, count: int) -> dict[str, dict[str, float]]:
     executor._client.wait_for_workers(count, timeout=60)
-    executor._looked = 0.0
-    return executor._workers()
+    executor._offers._looked = 0.0
+    return executor._offers()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_jobs_with_and_without_gpus_serve_one_study(slurm: Slurm, folder: str) -
         found = look_around(executor)
         assert all(set(f["threads"].values()) == {"1"} for f in found.values())
         assert {f["numba"] for f in found.values()} == {1}
-        for address, offer in executor._workers().items():
+        for address, offer in executor._offers().items():
             assert bool(found[address]["devices"]) == (GPU in offer) != (CPU in offer)
     finally:
         executor.close()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from hpcvbi.cluster.capacity import BUSIEST, MOST_BLOCKS_PER_S, SCHEDULER_S_PER_BLOCK, capacity
+from hpcvbi.cluster.capacity import BUSIEST, MOST_BLOCKS_PER_S, capacity
 from hpcvbi.cluster.pools import Pool, bytes_of, pools_of
 from hpcvbi.config.clusters import GpuJobs, Local, Mpi, Slurm, Srun
 
@@ -13,20 +13,25 @@ JOB = {"memory": 180 * 2**30, "walltime": 26 * 3600, "written": "1-02:00:00"}
 
 
 def test_blocks_per_second_are_what_counts() -> None:
-    one, ten = capacity(1000, 1.0), capacity(10_000, 10.0)
+    one, ten = capacity(1000, 1.0, 10), capacity(10_000, 10.0, 10)
     assert one.blocks_per_second == ten.blocks_per_second == 1000.0
-    assert one.scheduler_share == ten.scheduler_share == 1000 * SCHEDULER_S_PER_BLOCK
-    assert ten.slots_fed == 10 * one.slots_fed
+    assert one.scheduler_share == pytest.approx(ten.scheduler_share)
     assert ten.scheduler_bytes == 10 * one.scheduler_bytes
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 30.0])
 def test_the_slots_that_are_fed_are_the_most_that_suffice(seconds: float) -> None:
-    fed = capacity(1, seconds).slots_fed
-    assert capacity(fed, seconds).suffices
-    assert not capacity(fed + 1, seconds).suffices
+    fed = capacity(1, seconds).slots_fed  # one in each worker
+    assert capacity(fed, seconds, fed).suffices
+    assert not capacity(fed + 1, seconds, fed + 1).suffices
     assert fed <= MOST_BLOCKS_PER_S * seconds
-    assert capacity(fed, seconds).scheduler_share <= BUSIEST
+    assert capacity(fed, seconds, fed).scheduler_share <= BUSIEST
+
+
+def test_workers_of_many_slots_cost_less_than_many_workers() -> None:
+    few, many = capacity(960, 10.0, 20), capacity(960, 10.0, 960)
+    assert few.scheduler_share < many.scheduler_share
+    assert few.slots_fed > many.slots_fed
 
 
 def test_jobs_are_pools_of_slots() -> None:
