@@ -94,6 +94,12 @@ def test_every_run_is_stamped(finished):
     assert first["host"] and first["time"] and first["cores"] >= 1
 
 
+def test_every_block_says_where_it_was_computed_how_long_and_with_how_much_memory(finished):
+    for mark in Store.open(finished.parent / "out")._marks.done().values():
+        assert mark["host"] and mark["seconds"] > 0
+        assert 50e6 < mark["memory"] < 50e9
+
+
 @pytest.fixture
 def worker(finished):
     executor = local_executor(str(finished.parent / "out"), 1)

@@ -216,3 +216,23 @@ def test_results_are_those_of_this_machine(
     assert stored(study) == stored(finished.with_name("out.yaml"))
     assert list((tmp_path / "out/performance").glob("*.html"))
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+/status", done.stdout)
+
+
+def test_a_node_whose_clock_is_wrong_is_named_and_harms_nothing(
+    slurm: Slurm,  # noqa: F811
+    people_folder: Path,
+    finished: Path,
+    tmp_path: Path,
+) -> None:
+    """Python's clock in the workers is an hour behind."""
+    skewed = tmp_path / "skewed"
+    skewed.mkdir()
+    (skewed / "sitecustomize.py").write_text(
+        "import time\nnow = time.time\ntime.time = lambda: now() - 3600\n"
+    )
+    setup = f"setup: ['export PYTHONPATH={skewed}:$PYTHONPATH']"
+    study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 2, {setup}")
+    done = hpcvbi("run", study)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"the clock of \S+ is -36\d\d s off the driver's", done.stdout)
+    assert stored(study) == stored(finished.with_name("out.yaml"))
