@@ -56,7 +56,9 @@ def learning(driver: subprocess.Popen) -> tuple[int, int]:
         of = parents()
         for child, worker in of.items():
             if of.get(worker) == driver.pid:
-                return worker, child
+                time.sleep(0.1)  # a fork that is about to become another program is none
+                if parents().get(child) == worker:
+                    return worker, child
         time.sleep(0.02)
     raise AssertionError(f"nothing was learned: {driver.communicate()[0]}")
 
