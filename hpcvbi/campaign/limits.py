@@ -14,7 +14,7 @@ from hpcvbi.core.block import WHOLE, Status
 from hpcvbi.core.errors import ClusterError
 
 WAITED = 30
-"""How often a block may lose its worker before it has begun; then the cluster is to blame."""
+"""How often a block may lose its worker through no fault of its own; then the cluster has one."""
 
 
 class Attempts:
@@ -30,15 +30,16 @@ class Attempts:
 
         Raises
         ------
-        ClusterError : workers die again and again without having begun the block.
+        ClusterError : workers die again and again, and not because of the block.
         """
         key, counts = failure.block.key, self._failed if failure.blamed else self._waited
         counts[key] = counts.get(key, 0) + 1
         if not failure.blamed and counts[key] >= WAITED:
             raise ClusterError(
-                f"workers keep dying: {WAITED} died before they could begin block {key[2]} of "
-                f"{key[0]}, {key[1]} ({failure.cause}). Look for what kills them (memory, the "
-                "system's log), then run the same command again; what is finished is kept"
+                f"workers keep dying: {WAITED} died before they could finish block {key[2]} of "
+                f"{key[0]}, {key[1]} ({failure.cause}). Look for what ends them (memory, the "
+                "system's log, a wall time shorter than a block), then run the same command again; "
+                "what is finished is kept"
             )
         return failure.blamed and counts[key] >= self._allowed
 

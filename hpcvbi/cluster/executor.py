@@ -185,6 +185,8 @@ class Executor:
         """Remember which worker has begun a block, and when, by this process's own clock."""
         _, (chain, round, index, worker, host, clock) = event
         if flight := self._running.get((chain, round, index)):
+            if len(flight.copies) < 2:  # if there was a worker before this one, it has left
+                flight.begun.clear()
             flight.begun[worker] = time.monotonic()
         ahead = clock - time.time()
         if abs(ahead) > _SKEW_S and host not in self._skewed:
@@ -210,6 +212,7 @@ class Executor:
             return False
         flight.copies.remove(copy)
         if isinstance(outcome, Failure) and flight.copies:
+            flight.begun = {w: begin for w, begin in flight.begun.items() if w in self._offers()}
             return False
         if flight.copies:
             self._client.cancel(flight.copies)
@@ -252,7 +255,11 @@ class Executor:
                     idle -= 1
 
     def _hand_over(self, flight: Flight, future: Future, report: BlockReport | None) -> None:
-        self._outcomes.put((future, report or self._outcome(flight, future)))
+        try:
+            outcome = report or self._outcome(flight, future)
+        except Exception as error:  # nobody else would say what became of the block
+            outcome = Failure(flight.block, error, _words(error), blamed=False)
+        self._outcomes.put((future, outcome))
 
     def _outcome(self, flight: Flight, future: Future) -> Outcome:
         block = flight.block

@@ -45,7 +45,7 @@ def exhaust_memory() -> None:
 
 
 def die(number: signal.Signals = signal.SIGKILL) -> None:
-    time.sleep(0.2)  # a block that exhausts the memory does not do so at once
+    time.sleep(0.6)  # a block that exhausts the memory does not do so at once
     os.kill(os.getpid(), number)
 
 

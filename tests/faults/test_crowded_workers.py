@@ -38,7 +38,7 @@ def test_a_block_that_never_ends_costs_the_others_on_its_worker_no_attempt(
     bench: Bench, undisturbed: Path, tmp_path: Path
 ) -> None:
     bench.order(0, "hang", "hang", "hang")
-    bench.run(tmp_path, "{attempts: 1, seconds: 8, lost: 1}")
+    bench.run(tmp_path, "{attempts: 1, seconds: 20, lost: 1}")
     failed = {index: mark["failed"] for index, mark in marks(tmp_path).items()}
     assert failed == {0: 16, 1: 0, 2: 0}
     for left in bench.orders.iterdir():

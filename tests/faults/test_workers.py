@@ -188,10 +188,10 @@ def test_a_block_that_never_ends_is_failed_and_its_worker_restarted(
     """A simulation that hangs, and a whole worker that neither answers nor dies (a partition)."""
     bench.order(0, "hang")
     bench.order(16, "sigstop")
-    loop = bench.run(tmp_path, "{attempts: 1, seconds: 10, lost: 1}")
+    loop = bench.run(tmp_path, "{attempts: 1, seconds: 20, lost: 1}")
     assert loop.computed == 3 and not loop.failed
     causes = {i: mark.get("cause") for i, mark in marks(tmp_path).items()}
-    assert causes == {0: "no end within 10 s", 1: "no end within 10 s", 2: None}
+    assert causes == {0: "no end within 20 s", 1: "no end within 20 s", 2: None}
     assert bench.run(tmp_path, again=True).computed == 2
     assert bytes_of(tmp_path) == bytes_of(undisturbed)
 
