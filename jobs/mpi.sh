@@ -15,7 +15,8 @@
 #   #PBS -l walltime=04:00:00
 #   cd "$PBS_O_WORKDIR" && mpiexec hpcvbi run STUDY.yaml
 #
-# Exit code 75: the wall time drew near, and the study stopped; submit the same command again.
+# Exit code 75: the wall time drew near, and the study stopped; submit the same command again. (Where
+# mpiexec itself is signalled and not the ranks, MPICH's ends with a code of its own.)
 #SBATCH --job-name=hpcvbi
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=2

@@ -1,10 +1,10 @@
-"""Studies for a real SLURM, runs of them in processes of their own, and what became of them."""
+"""Studies for real clusters, runs of them in processes of their own, and what became of them."""
 
 import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conftest import command, environment, files
@@ -38,11 +38,16 @@ def blocks_done(output: Path) -> int:
 
 
 @contextlib.contextmanager
-def running(study: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a study beside the test; what it prints is in its log."""
+def running(
+    study: Path, *words: object, launcher: Sequence[object] = (), **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a study beside the test, by `launcher` if there is one; what it prints is in its log."""
     with open(study.with_suffix(".printed"), "a") as printed:
         run = subprocess.Popen(
-            command("run", study, *words), env=environment(), stdout=printed, stderr=printed
+            [*map(str, launcher), *command("run", study, *words)],
+            env={**environment(), **variables},
+            stdout=printed,
+            stderr=printed,
         )
     try:
         yield run
@@ -52,20 +57,31 @@ def running(study: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
             run.wait()
 
 
-def workers_on(slurm: Slurm, node: str = "") -> list[int]:
-    """Pids of worker processes (not their nannies) in jobs of this SLURM, on `node` if given."""
+def processes(*variables: str) -> list[int]:
+    """Pids of processes in whose environment all of `NAME=value` stand."""
     found = []
     for path in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             words = (path / "environ").read_bytes()
-            if f"SLURM_CONF={slurm.folder}/slurm.conf".encode() not in words:
-                continue
-            if (
-                f"SLURMD_NODENAME={node}".encode() in words
-                and b"spawn_main" in (path / "cmdline").read_bytes()
-            ):
+            if all(variable.encode() in words for variable in variables):
                 found.append(int(path.name))
     return found
+
+
+def workers_among(pids: list[int]) -> list[int]:
+    """Pids of worker processes: those that Dask's nannies have spawned."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
+def workers_on(slurm: Slurm, node: str = "") -> list[int]:
+    """Pids of worker processes (not their nannies) in jobs of this SLURM, on `node` if given."""
+    conf = f"SLURM_CONF={slurm.folder}/slurm.conf"
+    return workers_among(processes(conf, f"SLURMD_NODENAME={node}"))
 
 
 def kill(pid: int) -> None:
