@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from synthetic_people import write_study
 
 from hpcvbi.store import progress
 
+SCRIPTS = Path(__file__).parents[2] / "jobs"
 JOBS = "kind: slurm, cpus: 2, memory: 1500MiB, walltime: '00:10:00', interface: lo"
 
 
@@ -98,3 +100,23 @@ def no_jobs(slurm: Slurm, seconds: float = 60.0) -> None:
 def stored(study: Path) -> dict[str, bytes]:
     """Every file of the study's Zarr store."""
     return files(study.with_suffix("") / "store.zarr")
+
+
+def submit(slurm: Slurm, study: Path, *words: object) -> str:
+    """Let sbatch have `words`; return the job's id. What it prints is in the study's log."""
+    printed = study.with_suffix(".printed")
+    sizes = ("--mem-per-cpu=900M", "--time=10", f"--output={printed}", "--open-mode=append")
+    return slurm.command("sbatch", "--parsable", *sizes, *map(str, words)).strip()
+
+
+def said(study: Path) -> str:
+    """Everything that runs of a study beside the test have printed."""
+    return study.with_suffix(".printed").read_text()
+
+
+def code_of(slurm: Slurm, job: str) -> int:
+    """Exit code of a job when it has ended; that of a signal is negative."""
+    wait_until(lambda: not slurm.command("squeue", "-h", "-j", job), 240)
+    shown = slurm.command("scontrol", "show", "job", job)
+    ((code, number),) = re.findall(r" ExitCode=(\d+):(\d+)", shown)
+    return int(code) or -int(number)

@@ -17,6 +17,7 @@ from slurm_study import (
     kill,
     processes,
     running,
+    said,
     stored,
     study_on,
     workers_among,
@@ -54,10 +55,6 @@ def launch(study: Path, ranks: int = 4) -> Iterator[subprocess.Popen[str]]:
             for pid in of(study):
                 kill(pid)
     assert not list(study.with_suffix("").glob(".cluster-*"))
-
-
-def said(study: Path) -> str:
-    return study.with_suffix(".printed").read_text()
 
 
 def after(blocks: int, study: Path, run: subprocess.Popen[str]) -> None:
