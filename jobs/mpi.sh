@@ -26,6 +26,8 @@
 set -euo pipefail
 
 # module load python mpich
+# MPICH's wheel hangs at its start now and then with UCX under srun --mpi=pmi2; its other network:
+# export MPIR_CVAR_CH4_NETMOD=ofi
 # The signal goes to every rank; the driver's acts on it, and ends the others.
 read -ra launch <<< "${HPCVBI_LAUNCH:-srun --mpi=pmi2}"
 exec "${launch[@]}" "${HPCVBI:-hpcvbi}" run "${1:?the study file}" "${@:2}"
