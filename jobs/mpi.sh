@@ -15,7 +15,8 @@
 #   #PBS -l walltime=04:00:00
 #   cd "$PBS_O_WORKDIR" && mpiexec hpcvbi run STUDY.yaml
 #
-# Exit code 75: the wall time drew near, and the study stopped; submit the same command again.
+# Exit code 75: the wall time drew near, and the study stopped; submit the same command again. (Where
+# mpiexec itself is signalled and not the ranks, MPICH's ends with a code of its own.)
 #SBATCH --job-name=hpcvbi
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=2
@@ -25,6 +26,8 @@
 set -euo pipefail
 
 # module load python mpich
+# MPICH's wheel hangs at its start now and then with UCX under srun --mpi=pmi2; its other network:
+# export MPIR_CVAR_CH4_NETMOD=ofi
 # The signal goes to every rank; the driver's acts on it, and ends the others.
 read -ra launch <<< "${HPCVBI_LAUNCH:-srun --mpi=pmi2}"
 exec "${launch[@]}" "${HPCVBI:-hpcvbi}" run "${1:?the study file}" "${@:2}"

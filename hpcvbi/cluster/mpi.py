@@ -220,6 +220,8 @@ def _dismiss(comm: Any, error: BaseException | None = None) -> None:
     asked.start()
     asked.join(_END_S)
     if _finish(comm, _END_S):
+        if error:  # its code is the launch's only if no other rank is left to be killed for it
+            time.sleep(_POLITE_S)
         return
     print(f"error: {error or 'the other ranks do not end'}", file=sys.stderr, flush=True)
     comm.Abort(1)

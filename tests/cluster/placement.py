@@ -15,7 +15,7 @@ def place() -> tuple[str, str]:
 if __name__ == "__main__":
     study, folder = sys.argv[1:]
     with enter(lambda: load(study)) as loaded:
-        executor = start(loaded.cluster, folder, None)
+        executor = start(loaded, folder)
         found = executor._client.run(place)
-        print(json.dumps(sorted(found.values())), flush=True)
+        print("placed", json.dumps(sorted(found.values())), flush=True)
         executor.close()

@@ -5,12 +5,14 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import environment
 
 SCRIPT = Path(__file__).with_name("slurm-cluster")
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
@@ -84,3 +86,16 @@ def slurm() -> Iterator[Slurm]:
     del os.environ["SLURM_CONF"]
     os.environ["PATH"] = path
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def with_hpcvbi(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """SLURM whose jobs find this hpcvbi; those that a test leaves are cancelled."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for name, value in {**environment(), "PATH": path}.items():
+        monkeypatch.setenv(name, value)
+    assert shutil.which("hpcvbi")
+    yield slurm
+    for job in slurm.command("squeue", "-h", "-o", "%A").split():
+        slurm.command("scancel", job)
+    wait_until(lambda: not slurm.command("squeue", "-h"))

@@ -36,7 +36,7 @@ def refused_everywhere(address: str) -> None:
 def serving_beyond_loopback(pids: Iterable[int]) -> list[str]:
     """Addresses beyond loopback at which one of the processes answers to plain HTTP."""
     found = []
-    for host, port in _listening(pids):
+    for host, port in listening(pids):
         if host == "127.0.0.1":
             continue
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as raw:
@@ -47,7 +47,7 @@ def serving_beyond_loopback(pids: Iterable[int]) -> list[str]:
     return found
 
 
-def _listening(pids: Iterable[int]) -> set[tuple[str, int]]:
+def listening(pids: Iterable[int]) -> set[tuple[str, int]]:
     """Every TCP socket that a process listens on."""
     inodes = set()
     for pid in pids:

@@ -1,71 +1,79 @@
 """One MPI launch as a cluster, under MPICH's own mpiexec; across nodes in test_mpi_slurm.py."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import command, environment, files
-from running import (
-    after,
+from conftest import command, environment, hpcvbi
+from real_slurm import wait_until
+from slurm_study import (
     blocks_done,
-    kill_a_worker,
-    listening,
-    processes_of,
-    speaks_http,
-    stranger,
-    workers_of,
+    kill,
+    processes,
+    running,
+    said,
+    stored,
+    study_on,
+    workers_among,
 )
-from synthetic_people import write_study
+from strangers import listening, refused_everywhere, serving_beyond_loopback
 
-from hpcvbi.cluster.keys import keys_in_memory
 from hpcvbi.core.launch import Launch, launched
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+MANY = ("block: 16", "block: 8")
+BLOCKS = 36
+PORTS = range(43_000, 44_000)
 
 
-def study_of(folder: Path, people: Path, cluster: str = "{kind: mpi}") -> Path:
-    """A study of 36 blocks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    study = write_study(folder / "study.yaml", people, folder / "out")
-    text = study.read_text().replace("block: 16", "block: 8")
-    study.write_text(text + f"cluster: {cluster}\n")
-    return study
+def of(study: Path, rank: object = "") -> list[int]:
+    """Pids of all processes of a study's launch: mpiexec, ranks and workers; or those of a rank."""
+    ranks = [f"PMI_RANK={rank}"] if rank != "" else []
+    return processes(f"LAUNCH={study}", *ranks)
 
 
-def mpiexec(ranks: int, *words: object, **variables: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(MPIEXEC), "-n", str(ranks), *command(*words)],
-        env=environment() | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def ranks_of(study: Path, count: int) -> list[int]:
+    """Pid of each rank: the first process that has its number."""
+    return [min(of(study, rank)) for rank in range(count)]
 
 
-def end_of(process: subprocess.Popen[str], study: Path) -> tuple[int, str]:
-    """Exit code and errors; nothing of the launch is left, the keys neither."""
-    _, errors = process.communicate(timeout=200)
-    end = time.monotonic() + 20
-    while left := processes_of(study):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
-    assert not list((study.parent / "out").glob(".cluster-*"))
-    return process.returncode, errors
+@contextlib.contextmanager
+def launch(study: Path, ranks: int = 4) -> Iterator[subprocess.Popen[str]]:
+    """A study under mpiexec; nothing of it is left at the end, keys neither."""
+    launcher = (MPIEXEC, "-n", ranks)
+    with running(study, launcher=launcher, LAUNCH=str(study)) as run:
+        try:
+            yield run
+            wait_until(lambda: not of(study), 20)
+        finally:
+            for pid in of(study):
+                kill(pid)
+    assert not list(study.with_suffix("").glob(".cluster-*"))
+
+
+def after(blocks: int, study: Path, run: subprocess.Popen[str]) -> None:
+    """Wait until so many blocks are marked."""
+
+    def marked() -> bool:
+        assert run.poll() is None, said(study)
+        return blocks_done(study.with_suffix("")) >= blocks
+
+    wait_until(marked, 120)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, people_folder) -> Iterator[dict[str, bytes]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, people_folder: Path) -> dict[str, bytes]:
     """The store of the same study on this machine's own workers."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    study = study_of(folder, people_folder, "{kind: local}")
-    subprocess.run(command("run", study), env=environment(), check=True, capture_output=True)
-    yield files(folder / "out" / "store.zarr")
+    study = study_on(tmp_path_factory.mktemp("undisturbed"), people_folder, "kind: local", MANY)
+    done = hpcvbi("run", study)
+    assert done.returncode == 0, done.stderr
+    return stored(study)
 
 
 def test_mpi_has_as_many_ranks_as_were_launched():
@@ -76,86 +84,93 @@ def test_mpi_has_as_many_ranks_as_were_launched():
     assert done.stdout == "333", done.stderr
 
 
-def test_a_killed_worker_and_a_stop_change_no_byte(tmp_path, people_folder, undisturbed):
-    study = study_of(tmp_path, people_folder)
-    out = tmp_path / "out"
-    process = mpiexec(4, "run", study)
-    after(2, out, process)
-    ranks = processes_of(study)
-    kill_a_worker(ranks)
-    after(6, out, process)
-    process.send_signal(signal.SIGTERM)  # mpiexec passes it on to every rank
-    code, errors = end_of(process, study)
-    assert code == 75, errors
-    assert "To resume" in errors
-    assert "Traceback" not in errors, errors
-    done = blocks_done(out)
-    assert 6 <= done < 36
-
-    process = mpiexec(4, "run", study)
-    after(done + 2, out, process)
-    kill_a_worker(processes_of(study))
-    code, errors = end_of(process, study)
-    assert code == 0, errors
-    assert files(out / "store.zarr") == undisturbed
+def test_a_killed_worker_costs_no_byte(
+    tmp_path: Path, people_folder: Path, undisturbed: dict[str, bytes]
+) -> None:
+    study = study_on(tmp_path, people_folder, "kind: mpi", MANY)
+    with launch(study) as run:
+        after(2, study, run)
+        kill(workers_among(of(study))[0])
+        assert run.wait(200) == 0, said(study)
+    assert f"{BLOCKS} blocks computed" in said(study)
+    assert stored(study) == undisturbed
 
 
-def test_a_killed_rank_ends_the_launch_and_nobody_without_keys_gets_in(
-    tmp_path, people_folder, undisturbed
-):
-    study = study_of(tmp_path, people_folder)
-    process = mpiexec(4, "run", study)
-    after(1, tmp_path / "out", process)
-    pids = processes_of(study)
-    pids += workers_of(pids)
-    sockets = listening(pids)
-    os.kill(process.pid, signal.SIGSTOP)  # it starts no rank anew
-    open_ports = [port for loopback, port in sockets if not loopback]
-    served = [port for loopback, port in sockets if loopback]
-    assert len(open_ports) >= 1 + 2 * 2  # a scheduler, two nannies, two workers
-    assert any(speaks_http(port) for port in served)
-    for port in open_ports:
-        assert not speaks_http(port)
-    scheduler_and_worker = open_ports[:2]
-    for port in scheduler_and_worker:
-        assert not stranger(port, None)
-        assert not stranger(port, keys_in_memory())
-    os.kill(process.pid, signal.SIGCONT)
+def test_a_stop_and_a_killed_rank_cost_no_byte(
+    tmp_path: Path, people_folder: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """SLURM and srun signal every rank. MPICH's mpiexec, when it is signalled itself, passes the
+    signal on and reports that, so its code is not the driver's.
+    """
+    study = study_on(tmp_path, people_folder, "kind: mpi", MANY)
+    with launch(study) as run:
+        after(2, study, run)
+        for pid in ranks_of(study, 4):
+            os.kill(pid, signal.SIGTERM)
+        assert run.wait(60) == 75, said(study)
+    assert said(study).count("To resume") == 1
+    before = blocks_done(tmp_path / "out")
+    with launch(study) as run:
+        after(before + 2, study, run)
+        run.terminate()
+        assert run.wait(60) != 0
+    assert said(study).count("To resume") == 2
+    assert "Traceback" not in said(study)
+    before = blocks_done(tmp_path / "out")
+    with launch(study) as run:
+        after(before + 2, study, run)
+        kill(ranks_of(study, 4)[2])
+        assert run.wait(60) not in (0, 75)
+    before = blocks_done(tmp_path / "out")
+    assert 6 <= before < BLOCKS
+    with launch(study, ranks=3) as run:
+        assert run.wait(200) == 0, said(study)
+    assert f"{BLOCKS - before} blocks computed" in said(study)
+    assert stored(study) == undisturbed
 
-    victim = next(pid for pid in processes_of(study) if workers_of([pid]))
-    os.kill(victim, signal.SIGKILL)
-    code, _ = end_of(process, study)
-    assert code not in (0, 75)
-    process = mpiexec(3, "run", study)
-    code, errors = end_of(process, study)
-    assert code == 0, errors
-    assert files(tmp_path / "out" / "store.zarr") == undisturbed
+
+def test_strangers_are_refused_and_pages_stay_on_loopback(
+    tmp_path: Path, people_folder: Path
+) -> None:
+    ports = f"{PORTS[0]}-{PORTS[-1]}"
+    slow = ("burn_in: 10080", "burn_in: 10080000")
+    study = study_on(tmp_path, people_folder, f"kind: mpi, interface: lo, ports: {ports}", slow)
+    with launch(study, ranks=3) as run:
+        wait_until(lambda: workers_among(of(study)) and (tmp_path / "out/store.zarr").exists(), 120)
+        scheduler, _, nanny = ranks_of(study, 3)
+        (worker,) = workers_among(of(study))
+        for pid in (scheduler, nanny, worker):
+            (port,) = {port for _, port in listening([pid])} & set(PORTS)
+            refused_everywhere(f"tls://127.0.0.1:{port}")
+        assert not serving_beyond_loopback(of(study))
+        assert run.poll() is None, said(study)
+        os.kill(nanny, signal.SIGKILL)
+        assert run.wait(60) != 0
 
 
 @pytest.mark.parametrize(
     ("ranks", "cluster", "words"),
     [
-        (2, "{kind: mpi}", "takes 3 ranks or more"),
-        (3, "{kind: local}", "launched 3 times at once, and cluster.kind is local"),
-        (3, "{kind: mpi, interface: ib9}", "cluster.interface is ib9"),
-        (3, "{kind: mpi, scratch: $NOT_SET_HERE/x}", "names $NOT_SET_HERE"),
-        (3, "{kind: mpi, gpus: 1}", "gives this process no GPU"),
-        (3, "{kind: mpi, nodes: 3}", "nodes"),
+        (2, "kind: mpi", "takes 3 ranks or more"),
+        (3, "kind: local", "launched 3 times at once, and cluster.kind is local"),
+        (3, "kind: mpi, interface: ib9", "cluster.interface is ib9"),
+        (3, "kind: mpi, scratch: $NOT_SET_HERE/x", "names $NOT_SET_HERE"),
+        (3, "kind: mpi, gpus: 1", "gives this process no GPU"),
+        (3, "kind: mpi, nodes: 3", "nodes"),
     ],
 )
 def test_what_is_wrong_is_said_once(tmp_path, people_folder, ranks, cluster, words):
-    study = study_of(tmp_path, people_folder, cluster)
-    process = mpiexec(ranks, "run", study)
-    code, errors = end_of(process, study)
-    assert code == 2, errors
-    assert errors.count("error: ") == 1, errors
-    assert words in errors
-    assert "Traceback" not in errors
+    study = study_on(tmp_path, people_folder, cluster)
+    with launch(study, ranks) as run:
+        assert run.wait(60) == 2, said(study)
+    assert said(study).count("error: ") == 1, said(study)
+    assert words in said(study)
+    assert "Traceback" not in said(study)
     assert not (tmp_path / "out").exists()
 
 
 def test_processes_that_all_believe_to_be_alone_are_refused(tmp_path, people_folder):
-    study = study_of(tmp_path, people_folder)
+    study = study_on(tmp_path, people_folder, "kind: mpi")
     for rank in ("0", "1"):
         step = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank}
         done = subprocess.run(
@@ -167,7 +182,7 @@ def test_processes_that_all_believe_to_be_alone_are_refused(tmp_path, people_fol
 
 
 def test_without_an_mpi_library_one_message_says_what_to_install(tmp_path, people_folder):
-    study = study_of(tmp_path, people_folder)
+    study = study_on(tmp_path, people_folder, "kind: mpi")
     (tmp_path / "mpi4py").mkdir()
     (tmp_path / "mpi4py" / "__init__.py").write_text("raise ImportError('no libmpi.so')\n")
     variables = environment()

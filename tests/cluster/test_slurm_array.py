@@ -1,13 +1,10 @@
 """A study split over a SLURM job array by `jobs/array.sh`, and merged: the bytes of one driver."""
 
-import os
-import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment, files, hpcvbi
-from real_slurm import Slurm, slurm, wait_until
+from conftest import files, hpcvbi
+from real_slurm import Slurm, slurm, wait_until, with_hpcvbi  # noqa: F401
 from synthetic_people import write_study
 
 from hpcvbi.store import progress
@@ -20,18 +17,11 @@ SCRIPT = Path(__file__).parents[2] / "jobs/array.sh"
 SMALLER = ("--cpus-per-task=2", "--mem-per-cpu=1900M", "--time=10")
 
 
-@pytest.fixture
-def with_hpcvbi(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Slurm:
-    """SLURM whose jobs find this hpcvbi."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    for name, value in {**environment(), "PATH": path}.items():
-        monkeypatch.setenv(name, value)
-    assert shutil.which("hpcvbi")
-    return slurm
-
-
 def test_parts_in_a_job_array_make_the_store_of_one_driver(
-    with_hpcvbi: Slurm, finished: Path, people_folder: Path, tmp_path: Path
+    with_hpcvbi: Slurm,  # noqa: F811
+    finished: Path,
+    people_folder: Path,
+    tmp_path: Path,
 ) -> None:
     study = write_study(tmp_path / "study.yaml", people_folder, tmp_path / "out")
     logs = f"--output={tmp_path}/part-%a.log"
@@ -48,7 +38,10 @@ def test_parts_in_a_job_array_make_the_store_of_one_driver(
     assert files(tmp_path / "out/store.zarr") == files(finished.parent / "out/store.zarr")
 
 
-def test_without_an_array_it_says_how_it_is_used(with_hpcvbi: Slurm, tmp_path: Path) -> None:
+def test_without_an_array_it_says_how_it_is_used(
+    with_hpcvbi: Slurm,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     log = tmp_path / "log"
     with_hpcvbi.command("sbatch", *SMALLER, f"--output={log}", str(SCRIPT), "study.yaml")
     wait_until(lambda: not with_hpcvbi.command("squeue", "-h").strip())

@@ -1,13 +1,10 @@
 """The driver itself as a SLURM job: jobs/slurm.sh, its wall time, and its chain."""
 
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import environment, hpcvbi
-from real_slurm import Slurm, slurm, wait_until  # noqa: F401
+from conftest import hpcvbi
+from real_slurm import Slurm, slurm, wait_until, with_hpcvbi  # noqa: F401
 from slurm_study import JOBS, blocks_done, no_jobs, stored, study_on
 from test_slurm import BLOCKS, LONG, undisturbed  # noqa: F401
 
@@ -16,17 +13,8 @@ pytestmark = pytest.mark.slurm
 SCRIPTS = Path(__file__).parents[2] / "jobs"
 
 
-@pytest.fixture
-def with_hpcvbi(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:  # noqa: F811
-    """SLURM whose jobs find this hpcvbi."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    for name, value in {**environment(), "PATH": path}.items():
-        monkeypatch.setenv(name, value)
-    yield slurm
-
-
 def test_a_driver_near_its_wall_time_goes_back_into_the_queue_until_the_study_is_done(
-    with_hpcvbi: Slurm,
+    with_hpcvbi: Slurm,  # noqa: F811
     undisturbed: Path,  # noqa: F811
     people_folder: Path,
     tmp_path: Path,
