@@ -68,7 +68,7 @@ def _free_ports(count: int) -> int:
         first += 10
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # each module that imports it would have a session's of its own
 def slurm() -> Iterator[Slurm]:
     """SLURM, its commands configured by SLURM_CONF; skipped where it is not installed."""
     path = os.environ["PATH"]
