@@ -71,7 +71,7 @@ def test_jobs_that_can_be_busy_are_counted(foreseen) -> None:
         (JOBS.replace("2,", "20,"), lasting(9.0), 48, "at most 8 blocks can be computed at once, "),
         (JOBS.replace("8GiB", "200MB"), lasting(9.0), 48, "memory of 0.2 GB is too small for 1 bl"),
         (JOBS.replace("2,", "2000,"), lasting(9.0), 48, "2000 workers connect to one scheduler, "),
-        (JOBS.replace("2,", "90,"), lasting(0.05), 4096, "keep the scheduler 90% busy, above 50%"),
+        (JOBS.replace("2,", "90,"), lasting(0.05), 4096, "above 50% it answers late; it feeds"),
         ("{kind: local, workers: 0}", lasting(9.0), 48, "no worker takes blocks of simulation.bac"),
     ],
 )
