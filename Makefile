@@ -53,7 +53,8 @@ test: $(VENV)/.installed-test
 
 test-slurm: $(VENV)/.installed-test
 	echo "== testing with a SLURM of four nodes on this machine"
-	$(BIN)/python -m pytest -m "slurm and not battery" --durations=10 tests/cluster $(ARGS)
+	$(BIN)/python -m pytest -m "slurm and not battery" -n $(TEST_WORKERS) --dist loadfile \
+	  --durations=10 tests/cluster $(ARGS)
 
 test-zarr: $(VENV)/.installed-test $(VENV)-zarr/.installed
 	echo "== running the tests of the store with zarr $$($(VENV)-zarr/bin/python -c 'import zarr; print(zarr.__version__)')"

@@ -8,8 +8,6 @@ import contextlib
 import io
 import os
 import signal
-import socket
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import numpy as np
 import pytest
 import sabotage
 from conftest import files
-from distributed import Client, Security
+from strangers import refused_everywhere
 from synthetic_people import write_study
 from test_store_disk import Disk, disk  # noqa: F401
 
@@ -296,24 +294,7 @@ def test_a_run_that_is_asked_to_stop_marks_what_is_finished(
 
 def test_strangers_are_refused_before_any_task(bench: Bench, tmp_path: Path) -> None:
     """Another authority's certificate, no certificate, no TLS, and bytes of a port scan."""
-    address = bench.cluster._client.scheduler.address
-    host, port = address.removeprefix("tls://").split(":")
-    with pytest.raises(OSError, match=r"(?i)certificate|tls|ssl|timed out|in:"):
-        Client(address, security=Security.temporary(), timeout="3s", set_as_default=False)
-    with pytest.raises((OSError, TypeError)):
-        Client(address.replace("tls://", "tcp://"), timeout="3s", set_as_default=False)
-    bare = ssl.create_default_context()
-    bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
-    with (
-        pytest.raises(OSError, match=r"(?i)ssl|reset|closed"),
-        socket.create_connection((host, int(port)), timeout=5) as raw,
-        bare.wrap_socket(raw) as wrapped,
-    ):
-        wrapped.send(b"x")
-        if not wrapped.recv(1):
-            raise OSError("closed")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
-        raw.sendall(b"GET / HTTP/1.0\r\n\r\n" * 100)
+    refused_everywhere(bench.cluster._client.scheduler.address)
     assert bench.run(tmp_path).computed == 3
 
 
