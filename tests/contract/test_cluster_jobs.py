@@ -1,5 +1,6 @@
 """Keys, job scripts, and what is made of SLURM's words, without SLURM."""
 
+import socket
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,11 @@ from cryptography import x509
 
 from hpcvbi.cluster import driver_job, job_scripts
 from hpcvbi.cluster.keys import keys_in, keys_in_memory
+from hpcvbi.cluster.node import free_port
 from hpcvbi.cluster.slurm_job import seconds_of
 from hpcvbi.cluster.watch import Watch
 from hpcvbi.config.clusters import Slurm
-from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.errors import ClusterError, ConfigError
 
 
 def section(**keys: object) -> Slurm:
@@ -100,6 +102,20 @@ def test_a_grown_word_for_gpus_is_left_alone() -> None:
 )
 def test_wall_times_are_read(written: str, seconds: int) -> None:
     assert seconds_of(written) == seconds
+
+
+def test_a_range_of_ports_that_are_all_taken_is_an_error() -> None:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("", 0))
+        first = one.getsockname()[1]
+        try:
+            other.bind(("", first + 1))
+        except OSError:
+            pytest.skip("its neighbour is somebody else's")
+        with pytest.raises(ClusterError, match=rf"{first}-{first + 1}.*write a wider range"):
+            free_port(f"{first}-{first + 1}")
+    assert free_port(f"{first}-{first + 1}") in (first, first + 1)
+    assert free_port(None) == 0
 
 
 @pytest.mark.parametrize(
