@@ -1,6 +1,8 @@
 """The capacity model: what limits one scheduler, and what a section `cluster` amounts to."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,15 @@ def test_an_allocation_is_known_inside_only(monkeypatch) -> None:
 )
 def test_memory_is_read_in_its_unit(text: str, size: float) -> None:
     assert bytes_of(text) == size
+
+
+def test_the_readme_says_how_many_nodes_one_driver_feeds() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    said = re.search(
+        r"feeds (\d+) nodes of 48 cores with blocks of 30 s, (\d+) with blocks of 10 s, (\d+) with",
+        text.replace("\n", " "),
+    )
+    assert said is not None
+    for nodes, seconds in zip(map(int, said.groups()), (30.0, 10.0, 1.0), strict=True):
+        assert capacity(48 * nodes, seconds, nodes).suffices
+        assert not capacity(48 * (nodes + 1), seconds, nodes + 1).suffices
