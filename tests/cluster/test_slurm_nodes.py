@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from hpcvbi.cluster.slurm import slurm_executor
 from hpcvbi.config.clusters import Slurm as Section
 
 pytestmark = pytest.mark.slurm
+needs_namespaces = pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True).returncode != 0,
+    reason="namespaces may not be made here",
+)
 
 
 def section(**keys: object) -> Section:
@@ -173,7 +179,7 @@ def wrapper(path: Path, *command: str) -> Path:
     return path
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may make namespaces here")
+@needs_namespaces
 def test_a_node_that_does_not_share_the_file_system_is_named(
     slurm: Slurm,  # noqa: F811
     people_folder: Path,
@@ -190,7 +196,7 @@ def test_a_node_that_does_not_share_the_file_system_is_named(
 
 
 @pytest.mark.battery  # a worker tries for half a minute, and three times
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may make namespaces here")
+@needs_namespaces
 def test_a_node_that_cannot_reach_the_driver_is_named(
     slurm: Slurm,  # noqa: F811
     people_folder: Path,
