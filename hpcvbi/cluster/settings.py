@@ -49,9 +49,12 @@ LOOPBACK = "127.0.0.1:0"
 
 
 def quieten() -> None:
-    """Keep Dask's own log down to errors: what happens to workers is said in hpcvbi's words."""
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
+    """Keep Dask's own log down to errors: what happens to workers is said in hpcvbi's words. The
+    scheduler calls each block an error that was with a worker when that died.
+    """
+    for name in ("distributed", "distributed.worker", "distributed.nanny"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("distributed.scheduler").setLevel(logging.CRITICAL)
 
 
 def while_it_runs(lost_s: float, alone_s: float | None = None) -> dict[str, Any]:
