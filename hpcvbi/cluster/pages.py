@@ -8,6 +8,7 @@ from pathlib import Path
 
 from distributed import Client, performance_report
 
+from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import make_directory, private
 
 FOLDER = "performance"
@@ -17,9 +18,10 @@ FOLDER = "performance"
 def pages(client: Client, folder: str) -> tuple[str, Callable[[], None]]:
     """Return where the dashboard is, in words, and what writes the report at the end."""
     where = Path(folder) / FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.html"
-    make_directory(where.parent)
-    with open(where, "w", opener=private):
-        pass  # Dask would let everybody read it
+    with storage_faults(Path(folder)):
+        make_directory(where.parent)
+        with open(where, "w", opener=private):
+            pass  # Dask would let everybody read it
     report = performance_report(filename=str(where))
     with client.as_current():
         report.__enter__()

@@ -27,6 +27,7 @@ from hpcvbi.cluster.watch import Watch
 from hpcvbi.config.clusters import Slurm
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import ClusterError
+from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import make_directory
 
 NEEDED = ("sbatch", "squeue", "scancel")
@@ -71,9 +72,10 @@ def slurm_executor(
     settings = {**SETTINGS, **while_it_runs(_LOST_S), **serving(section.dashboard)}
     running.enter_context(dask.config.set(settings))
     try:
-        keys = keys_in(Path(folder))
-        running.callback(keys.remove)
-        make_directory(Path(folder) / LOGS)
+        with storage_faults(Path(folder)):
+            keys = keys_in(Path(folder))
+            running.callback(keys.remove)
+            make_directory(Path(folder) / LOGS)
         groups = groups_of(section)
         for group in groups:
             check(group, folder, keys)

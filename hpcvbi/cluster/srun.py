@@ -35,6 +35,7 @@ from hpcvbi.cluster.settings import (
 )
 from hpcvbi.config.clusters import Srun
 from hpcvbi.core.errors import ClusterError
+from hpcvbi.store import storage_faults
 
 _START_S = 120.0
 """How long workers may take to come [s]; a worker without its scheduler ends after half of it."""
@@ -56,7 +57,8 @@ def srun_executor(
     check_interface(cluster.interface)
     quieten()
     with ExitStack() as started:
-        keys = keys_in(Path(folder))
+        with storage_faults(Path(folder)):
+            keys = keys_in(Path(folder))
         started.callback(keys.remove)
         later, shown = while_it_runs(_START_S, _BACK_S), serving(cluster.dashboard)
         started.enter_context(dask.config.set({**SETTINGS, **later, **shown}))
