@@ -1,16 +1,25 @@
 """The driver itself as a SLURM job: jobs/slurm.sh, its wall time, and its chain."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import hpcvbi
 from real_slurm import Slurm, slurm, wait_until, with_hpcvbi  # noqa: F401
-from slurm_study import JOBS, blocks_done, no_jobs, stored, study_on
+from slurm_study import (
+    JOBS,
+    SCRIPTS,
+    blocks_done,
+    code_of,
+    no_jobs,
+    said,
+    stored,
+    study_on,
+)
 from test_slurm import BLOCKS, LONG, undisturbed  # noqa: F401
 
 pytestmark = pytest.mark.slurm
-
-SCRIPTS = Path(__file__).parents[2] / "jobs"
 
 
 def test_a_driver_near_its_wall_time_goes_back_into_the_queue_until_the_study_is_done(
@@ -25,8 +34,8 @@ def test_a_driver_near_its_wall_time_goes_back_into_the_queue_until_the_study_is
     study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", *LONG)
     printed = tmp_path / "driver.log"
     sizes = ("--cpus-per-task=1", "--mem=1500M", "--time=1", f"--output={printed}")
-    said = with_hpcvbi.command("sbatch", *sizes, str(SCRIPTS / "slurm.sh"), str(study), "--chain")
-    job = said.split()[-1]
+    script = (str(SCRIPTS / "slurm.sh"), str(study), "--chain")
+    job = with_hpcvbi.command("sbatch", "--parsable", *sizes, *script).strip()
 
     def over() -> bool:
         state = with_hpcvbi.command("squeue", "-h", "-t", "all", "-j", job, "-o", "%T|%r").strip()
@@ -49,3 +58,23 @@ def test_chain_outside_a_job_is_refused(people_folder: Path, tmp_path: Path) -> 
     assert refused.returncode == 2
     assert "this is no SLURM job" in refused.stderr
     assert not (tmp_path / "out/MANIFEST.json").exists()
+
+
+def test_the_script_for_gpus_asks_for_one_per_job(
+    with_hpcvbi: Slurm,  # noqa: F811
+    people_folder: Path,
+    tmp_path: Path,
+) -> None:
+    """A study for cores is told so, before any job of workers is submitted."""
+    study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 2")
+    sizes = ("--cpus-per-task=1", "--mem=1500M", f"--output={study.with_suffix('.printed')}")
+    script = (str(SCRIPTS / "slurm_gpu.sh"), str(study))
+    job = with_hpcvbi.command("sbatch", "--parsable", *sizes, *script).strip()
+    assert code_of(with_hpcvbi, job) == 2
+    assert "simulation.backend is cpu, and the cluster has GPUs only" in said(study)
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
+def test_the_scripts_are_bash(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert os.access(script, os.X_OK)
