@@ -13,7 +13,7 @@ from hpcvbi.campaign.loop import Outcome, Progress, run
 from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import listening
-from hpcvbi.cluster import Executor, check_chain, requeue, seconds_to_work, start
+from hpcvbi.cluster import Executor, check_chain, check_offer, requeue, seconds_to_work, start
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check
 from hpcvbi.core.errors import HpcvbiError, OutOfTime, Stopped, StoreMismatch
@@ -39,6 +39,7 @@ def conduct(
     Stopped : SIGTERM, SIGINT, SIGHUP or the job's wall time; what is finished is marked.
     """
     check(study, people)
+    check_offer(study)
     check_merged(Path(study.output))
     check_walltime(study, people)
     if chain:

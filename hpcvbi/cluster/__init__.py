@@ -6,7 +6,7 @@ from hpcvbi.cluster.learning import Learned
 from hpcvbi.cluster.local import local_executor
 from hpcvbi.cluster.outcome import Failure, Notice
 from hpcvbi.cluster.slurm_job import job_scripts
-from hpcvbi.cluster.start import enter, start
+from hpcvbi.cluster.start import check_offer, enter, start
 
 __all__ = [
     "Executor",
@@ -14,6 +14,7 @@ __all__ = [
     "Learned",
     "Notice",
     "check_chain",
+    "check_offer",
     "enter",
     "job_scripts",
     "local_executor",

@@ -9,7 +9,7 @@ from hpcvbi.cluster.settings import CPU, GPU
 from hpcvbi.cluster.slurm import slurm_executor
 from hpcvbi.cluster.srun import srun_executor
 from hpcvbi.config import Study
-from hpcvbi.config.clusters import Cluster, Local, Mpi, Slurm, Srun
+from hpcvbi.config.clusters import Local, Mpi, Slurm, Srun
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.launch import launched
 
@@ -43,12 +43,10 @@ def start(study: Study, folder: str) -> Executor:
 
     Raises
     ------
-    ConfigError : none of them would simulate.
     ClusterError : they cannot be started as the study says.
     """
     cluster, seconds = study.cluster, study.limits.seconds
-    device = GPU if study.simulation.backend == "cuda" else CPU
-    _check_offer(cluster, device)
+    device = _device_of(study)
     if isinstance(cluster, Local):
         return local_executor(folder, cluster.workers, seconds, cluster, device)
     if isinstance(cluster, Slurm):
@@ -60,7 +58,9 @@ def start(study: Study, folder: str) -> Executor:
     return mpi_executor(cluster, folder, seconds, device)
 
 
-def _check_offer(cluster: Cluster, device: str) -> None:
+def check_offer(study: Study) -> None:
+    """Raise ConfigError where none of the study's workers would simulate."""
+    cluster, device = study.cluster, _device_of(study)
     more = isinstance(cluster, Slurm) and cluster.gpu_jobs is not None
     if device == GPU and not (cluster.gpus or more):
         raise ConfigError(
@@ -73,3 +73,7 @@ def _check_offer(cluster: Cluster, device: str) -> None:
             "simulation.backend is cpu, and the cluster has GPUs only: write backend: cuda, or "
             "cluster.gpus: 0"
         )
+
+
+def _device_of(study: Study) -> str:
+    return GPU if study.simulation.backend == "cuda" else CPU

@@ -10,7 +10,7 @@ from synthetic_people import synthetic_connectome
 from hpcvbi.campaign.chain import Simulate, subjects_of
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import Stop
-from hpcvbi.cluster import Executor, start
+from hpcvbi.cluster import Executor, check_offer, start
 from hpcvbi.config import Study, cohort_of, identity, load
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.store import Driver, Store
@@ -117,4 +117,4 @@ def test_a_cluster_without_a_fitting_worker_is_refused(
 ) -> None:
     study = study_in(tmp_path, people, backend, workers, gpus)
     with pytest.raises(ConfigError, match=words):
-        start(study, str(tmp_path))
+        check_offer(study)

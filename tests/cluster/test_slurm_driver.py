@@ -67,11 +67,17 @@ def test_the_script_for_gpus_asks_for_one_per_job(
 ) -> None:
     """A study for cores is told so, before any job of workers is submitted."""
     study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 2")
-    sizes = ("--cpus-per-task=1", "--mem=1500M", f"--output={study.with_suffix('.printed')}")
+    sizes = (
+        "--cpus-per-task=1",
+        "--mem=1500M",
+        "--time=5",
+        f"--output={study.with_suffix('.printed')}",
+    )
     script = (str(SCRIPTS / "slurm_gpu.sh"), str(study))
     job = with_hpcvbi.command("sbatch", "--parsable", *sizes, *script).strip()
     assert code_of(with_hpcvbi, job) == 2
     assert "simulation.backend is cpu, and the cluster has GPUs only" in said(study)
+    assert not (tmp_path / "out/MANIFEST.json").exists()
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
