@@ -57,6 +57,7 @@ def dask_setup(worker: Any) -> None:
     now: dict[str, Callable[[], object]] = {
         "sigkill": die,
         "sigstop": lambda: die(signal.SIGSTOP),
+        "slow": lambda: time.sleep(4),
         "hang": lambda: time.sleep(3600),
         "memory": exhaust_memory,
         "error": lambda: 1 / 0,

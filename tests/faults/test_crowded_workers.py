@@ -55,6 +55,8 @@ def test_of_several_blocks_on_a_worker_only_the_one_that_kills_it_alone_is_blame
     own = Bench(people_folder, tmp_path / "own", crowded(workers=1, threads=4))
     try:
         own.order(16, "sigkill", "sigkill")
+        for innocent in (0, 32):
+            own.order(innocent, "slow")
         own.run(tmp_path / "store", "{attempts: 1, lost: 1}")
         assert not list(own.orders.iterdir())
         failed = {index: mark["failed"] for index, mark in marks(tmp_path / "store").items()}
