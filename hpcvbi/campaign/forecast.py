@@ -26,6 +26,8 @@ WORKER_BYTES, COPIES = 300 * 10**6, 3
 """Memory of a worker that has loaded what it needs (260 MB measured), and copies of a block's
 signals at the most while its features are computed (2.7 measured).
 """
+LEARNER_BYTES = 550 * 10**6
+"""Memory of a process that learns: torch and sbi (543 MB measured)."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +193,13 @@ def _too_short(planned: Plan, pools: Sequence[Pool]) -> str | None:
 def _of_memory(planned: Plan, pools: Sequence[Pool]) -> list[str]:
     signals = max(r.block_bytes for r in planned.rounds)
     for pool in pools:
-        needed = WORKER_BYTES + pool.slots * COPIES * signals
+        learners = min(pool.slots, len(planned.people)) * LEARNER_BYTES
+        needed = WORKER_BYTES + pool.slots * COPIES * signals + learners
         if pool.memory is not None and pool.memory < needed:
             return [
                 f"memory of {pool.memory / 1e9:.1f} GB is too small for {pool.slots} blocks at "
-                f"once, which take {needed / 1e9:.1f} GB: raise memory, ask for fewer cpus, or "
-                "write a smaller `block`"
+                f"once, which take {needed / 1e9:.1f} GB, learning included: raise memory, ask "
+                "for fewer cpus, or write a smaller `block`"
             ]
     return []
 

@@ -15,7 +15,7 @@ from synthetic_people import write_study
 from hpcvbi.store import progress
 
 SCRIPTS = Path(__file__).parents[2] / "jobs"
-JOBS = "kind: slurm, cpus: 2, memory: 1500MiB, walltime: '00:10:00', interface: lo"
+JOBS = "kind: slurm, cpus: 2, memory: 3500MiB, walltime: '00:10:00', interface: lo"
 
 
 def study_on(
@@ -105,7 +105,7 @@ def stored(study: Path) -> dict[str, bytes]:
 def submit(slurm: Slurm, study: Path, *words: object) -> str:
     """Let sbatch have `words`; return the job's id. What it prints is in the study's log."""
     printed = study.with_suffix(".printed")
-    sizes = ("--mem-per-cpu=900M", "--time=10", f"--output={printed}", "--open-mode=append")
+    sizes = ("--mem-per-cpu=1900M", "--time=10", f"--output={printed}", "--open-mode=append")
     return slurm.command("sbatch", "--parsable", *sizes, *map(str, words)).strip()
 
 

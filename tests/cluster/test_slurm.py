@@ -115,7 +115,7 @@ def test_a_driver_that_is_asked_to_stop_cancels_its_jobs(
     [
         (("walltime", "partition: nowhere, walltime"), r"invalid partition.*cluster\.partition"),
         (("cpus: 2", "cpus: 64"), r"node configuration.*cluster\.cpus"),
-        (("memory: 1500MiB", "memory: 900GiB"), r"[Mm]emory|node configuration"),
+        (("memory: 3500MiB", "memory: 900GiB"), r"[Mm]emory|node configuration"),
         (("walltime", "directives: ['--gres=gpu:3'], walltime"), r"node configuration.*gpus"),
     ],
 )

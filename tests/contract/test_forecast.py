@@ -90,7 +90,7 @@ def test_what_fits_is_not_warned_of(foreseen) -> None:
 
 def test_memory_grows_with_cores_and_blocks(foreseen) -> None:
     def fits(cpus: int, edit: tuple[str, str] = ("", "")) -> bool:
-        jobs = f"{{kind: slurm, jobs: 1, cpus: {cpus}, memory: 500MB, walltime: 04:00:00}}"
+        jobs = f"{{kind: slurm, jobs: 1, cpus: {cpus}, memory: 1500MB, walltime: 04:00:00}}"
         found = foreseen(jobs, lasting(9.0), 4096, edit)
         return not any("memory" in text for text in found.warnings)
 
