@@ -37,16 +37,15 @@ def test_a_driver_near_its_wall_time_goes_back_into_the_queue_until_the_study_is
     script = (str(SCRIPTS / "slurm.sh"), str(study), "--chain")
     job = with_hpcvbi.command("sbatch", "--parsable", *sizes, *script).strip()
 
-    def over() -> bool:
+    def done() -> bool:
         state = with_hpcvbi.command("squeue", "-h", "-t", "all", "-j", job, "-o", "%T|%r").strip()
         if state == "PENDING|BeginTime":
             with_hpcvbi.command("scontrol", "update", f"JobId={job}", "StartTime=now")
-        return state.startswith(("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED"))
+        return state.startswith("COMPLETED")
 
-    wait_until(over, 600)
+    wait_until(done, 480)
     log = printed.read_text()
     assert log.count("goes back into the queue") >= 1
-    assert "JobState=COMPLETED" in with_hpcvbi.command("scontrol", "show", "job", job)
     assert stored(study) == stored(undisturbed)
     assert blocks_done(tmp_path / "out") == BLOCKS
     no_jobs(with_hpcvbi, 20)
