@@ -111,7 +111,8 @@ def submit(slurm: Slurm, study: Path, *words: object) -> str:
 
 def said(study: Path) -> str:
     """Everything that runs of a study beside the test have printed."""
-    return study.with_suffix(".printed").read_text()
+    printed = study.with_suffix(".printed")
+    return printed.read_text() if printed.exists() else ""
 
 
 def code_of(slurm: Slurm, job: str) -> int:
