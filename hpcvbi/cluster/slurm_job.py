@@ -3,9 +3,11 @@
 import shlex
 import sys
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+from dask.utils import parse_bytes
 from dask_jobqueue.slurm import SLURMJob
 from distributed.core import Status
 
@@ -85,6 +87,8 @@ def job_options(group: Group, folder: str, keys: Keys) -> dict[str, Any]:
         "cores": group.slots,
         "job_cpu": section.cpus,
         "memory": section.memory,
+        # else dask-jobqueue would ask for whole GiB
+        "job_mem": f"{ceil(parse_bytes(section.memory) / 2**20)}M",
         "processes": 1,
         "nanny": True,
         "protocol": "tls",

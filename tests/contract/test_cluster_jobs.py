@@ -87,7 +87,9 @@ def test_a_script_says_all_that_a_job_needs(tmp_path: Path) -> None:
         assert words in script
     gpu = scripts["gpu-jobs"]
     assert "--resources GPU=1" in gpu and "--nthreads 1" in gpu
-    assert {"#SBATCH --gres=gpu:1", "#SBATCH -p gpu", "#SBATCH --mem=60G"} <= set(gpu.splitlines())
+    assert {"#SBATCH --gres=gpu:1", "#SBATCH -p gpu", "#SBATCH --mem=61440M"} <= set(
+        gpu.splitlines()
+    )
     for text in scripts.values():
         subprocess.run(["bash", "-n"], input=text, text=True, check=True)
 
