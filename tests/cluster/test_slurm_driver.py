@@ -22,30 +22,46 @@ from test_slurm import BLOCKS, LONG, undisturbed  # noqa: F401
 pytestmark = pytest.mark.slurm
 
 
-def test_a_driver_near_its_wall_time_goes_back_into_the_queue_until_the_study_is_done(
+def submitted(slurm: Slurm, study: Path, minutes: int) -> str:  # noqa: F811
+    """Submit the driver of a study with --chain; return its job."""
+    printed = study.with_suffix(".printed")
+    sizes = ("--cpus-per-task=1", "--mem=1500M", f"--time={minutes}", f"--output={printed}")
+    script = (str(SCRIPTS / "slurm.sh"), str(study), "--chain")
+    return slurm.command("sbatch", "--parsable", *sizes, *script).strip()
+
+
+def test_a_driver_near_its_wall_time_stops_and_goes_back_into_the_queue(
+    with_hpcvbi: Slurm,  # noqa: F811
+    people_folder: Path,
+    tmp_path: Path,
+) -> None:
+    study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", *LONG)
+    job = submitted(with_hpcvbi, study, 1)
+
+    def waits_again() -> bool:
+        shown = with_hpcvbi.command("scontrol", "show", "job", job)
+        return "JobState=PENDING" in shown and "Restarts=1" in shown
+
+    wait_until(waits_again, 120)
+    with_hpcvbi.command("scancel", job)
+    assert "goes back into the queue" in said(study)
+    assert 0 < blocks_done(tmp_path / "out") < BLOCKS
+    assert not (tmp_path / "out/driver.lock").exists()
+    no_jobs(with_hpcvbi, 60)
+
+
+@pytest.mark.battery  # SLURM pauses for two minutes before a job goes again
+def test_a_chain_of_drivers_ends_like_one(
     with_hpcvbi: Slurm,  # noqa: F811
     undisturbed: Path,  # noqa: F811
     people_folder: Path,
     tmp_path: Path,
 ) -> None:
-    """Its job may last a minute, and the study takes longer; SLURM's pause before a job goes again
-    is cut short.
-    """
     study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", *LONG)
-    printed = tmp_path / "driver.log"
-    sizes = ("--cpus-per-task=1", "--mem=1500M", "--time=1", f"--output={printed}")
-    script = (str(SCRIPTS / "slurm.sh"), str(study), "--chain")
-    job = with_hpcvbi.command("sbatch", "--parsable", *sizes, *script).strip()
-
-    def done() -> bool:
-        state = with_hpcvbi.command("squeue", "-h", "-t", "all", "-j", job, "-o", "%T|%r").strip()
-        if state == "PENDING|BeginTime":
-            with_hpcvbi.command("scontrol", "update", f"JobId={job}", "StartTime=now")
-        return state.startswith("COMPLETED")
-
-    wait_until(done, 480)
-    log = printed.read_text()
-    assert log.count("goes back into the queue") >= 1
+    job = submitted(with_hpcvbi, study, 2)
+    words = ("squeue", "-h", "-t", "all", "-j", job, "-o", "%T")
+    wait_until(lambda: "COMPLETED" in with_hpcvbi.command(*words), 900)
+    assert "goes back into the queue" in said(study)
     assert stored(study) == stored(undisturbed)
     assert blocks_done(tmp_path / "out") == BLOCKS
     no_jobs(with_hpcvbi, 20)
