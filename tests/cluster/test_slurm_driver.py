@@ -58,7 +58,7 @@ def test_a_chain_of_drivers_ends_like_one(
     tmp_path: Path,
 ) -> None:
     study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", *LONG)
-    job = submitted(with_hpcvbi, study, 2)
+    job = submitted(with_hpcvbi, study, 1)
     words = ("squeue", "-h", "-t", "all", "-j", job, "-o", "%T")
     wait_until(lambda: "COMPLETED" in with_hpcvbi.command(*words), 900)
     assert "goes back into the queue" in said(study)
