@@ -9,7 +9,7 @@ from pathlib import Path
 from distributed import Client, performance_report
 
 from hpcvbi.store import storage_faults
-from hpcvbi.store.durable import make_directory, private
+from hpcvbi.store.durable import make_directory
 
 FOLDER = "performance"
 """Where the reports of all runs of a study lie, inside its output."""
@@ -20,8 +20,7 @@ def pages(client: Client, folder: str) -> tuple[str, Callable[[], None]]:
     where = Path(folder) / FOLDER / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.html"
     with storage_faults(Path(folder)):
         make_directory(where.parent)
-        with open(where, "w", opener=private):
-            pass  # Dask would let everybody read it
+        where.touch(0o600)  # Dask would let everybody read it
     report = performance_report(filename=str(where))
     with client.as_current():
         report.__enter__()
