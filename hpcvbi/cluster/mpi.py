@@ -23,6 +23,7 @@ from distributed import Client, Nanny, Scheduler, Security
 from hpcvbi.cluster.devices import VISIBLE, device_of, node_of
 from hpcvbi.cluster.executor import Executor
 from hpcvbi.cluster.keys import keys_in_memory
+from hpcvbi.cluster.launch import Launch
 from hpcvbi.cluster.node import (
     check_interface,
     free_port,
@@ -35,7 +36,6 @@ from hpcvbi.cluster.settings import CPU, GPU, LOOPBACK, SETTINGS, quieten, servi
 from hpcvbi.config import Study
 from hpcvbi.config.clusters import Mpi
 from hpcvbi.core.errors import ClusterError, HpcvbiError
-from hpcvbi.core.launch import Launch
 
 SCHEDULER, DRIVER, FIRST_WORKER = 0, 1, 2
 _START_S = 120.0

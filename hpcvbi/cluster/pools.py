@@ -1,17 +1,13 @@
 """What a section `cluster` asks for, as numbers: workers, blocks at once, memory, wall time."""
 
 import os
-import re
 from dataclasses import dataclass
+
+from dask.utils import parse_bytes
 
 from hpcvbi.cluster.settings import CPU, GPU
 from hpcvbi.cluster.slurm_job import groups_of, seconds_of
 from hpcvbi.config.clusters import Cluster, Local, Slurm, Srun
-
-_UNITS = {
-    **{unit: 1000**n for n, unit in enumerate(("MB", "GB", "TB"), 2)},
-    **{unit: 1024**n for n, unit in enumerate(("MiB", "GiB", "TiB"), 2)},
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def pools_of(cluster: Cluster, backend: str) -> tuple[Pool, ...] | None:
             Pool(
                 group.jobs,
                 group.slots,
-                bytes_of(group.section.memory),
+                parse_bytes(group.section.memory),
                 seconds_of(group.section.walltime),
                 group.section.walltime,
             )
@@ -61,9 +57,3 @@ def pools_of(cluster: Cluster, backend: str) -> tuple[Pool, ...] | None:
         workers = tasks if isinstance(cluster, Srun) else tasks - 2  # scheduler and driver
         pools = (Pool(workers, 1 if cluster.gpus else cpus),)
     return tuple(pool for pool in pools if pool.workers > 0)
-
-
-def bytes_of(memory: str) -> int:
-    """Return the bytes of `180GiB`."""
-    number, unit = re.findall(r"[0-9.]+|[A-Za-z]+", memory)
-    return int(float(number) * _UNITS[unit])

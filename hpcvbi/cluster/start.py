@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hpcvbi.cluster.executor import Executor
+from hpcvbi.cluster.launch import launched
 from hpcvbi.cluster.local import local_executor
 from hpcvbi.cluster.settings import CPU, GPU
 from hpcvbi.cluster.slurm import slurm_executor
@@ -11,7 +12,6 @@ from hpcvbi.cluster.srun import srun_executor
 from hpcvbi.config import Study
 from hpcvbi.config.clusters import Local, Mpi, Slurm, Srun
 from hpcvbi.core.errors import ConfigError
-from hpcvbi.core.launch import launched
 
 
 @contextmanager

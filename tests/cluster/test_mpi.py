@@ -24,7 +24,7 @@ from slurm_study import (
 )
 from strangers import listening, refused_everywhere, serving_beyond_loopback
 
-from hpcvbi.core.launch import Launch, launched
+from hpcvbi.cluster.launch import Launch, launched
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 MANY = ("block: 16", "block: 8")

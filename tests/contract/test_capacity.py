@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpcvbi.cluster.capacity import BUSIEST, MOST_BLOCKS_PER_S, capacity
-from hpcvbi.cluster.pools import Pool, bytes_of, pools_of
+from hpcvbi.cluster.pools import Pool, pools_of
 from hpcvbi.config.clusters import GpuJobs, Local, Mpi, Slurm, Srun
 
 JOBS = Slurm(kind="slurm", jobs=64, cpus=48, memory="180GiB", walltime="1-02:00:00")
@@ -66,13 +66,6 @@ def test_an_allocation_is_known_inside_only(monkeypatch) -> None:
     assert pools_of(mpi, "cpu") == (Pool(6, 2),)
     assert pools_of(srun, "cuda") == ()
     assert pools_of(Srun(kind="srun", gpus=1), "cuda") == (Pool(8, 1),)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("900MB", 9e8), ("1.5GiB", 1.5 * 2**30), ("2TiB", 2**41), ("2TB", 2e12)]
-)
-def test_memory_is_read_in_its_unit(text: str, size: float) -> None:
-    assert bytes_of(text) == size
 
 
 def test_the_readme_says_how_many_nodes_one_driver_feeds() -> None:
