@@ -104,13 +104,14 @@ def export_csv(store: Path, target: Path, people: People, about: dict[str, str])
             "name the people to export"
         )
     found = {person: tree[person]["posterior"].to_dataset() for person in tree.children}
-    heads = {person: [_head(of[name]) for name in of.data_vars] for person, of in found.items()}
-    head = next(iter(heads.values()))
+    # in the order of the study, which the columns of theta have: groups list theirs in any
+    names = next(iter(tree.children.values()))["round_000"].ds.param.values.tolist()
+    first = next(iter(found.values()))
     with published(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["person", "draw", *head])
+        rows.writerow(["person", "draw", *(_head(first[name]) for name in names)])
         for person, of in found.items():
-            columns = [of[name].values.ravel().tolist() for name in of.data_vars]
+            columns = [of[name].values.ravel().tolist() for name in names]
             for draw, sample in enumerate(zip(*columns, strict=True)):
                 rows.writerow([person, draw, *map(repr, sample)])
 

@@ -122,6 +122,7 @@ def _open(root: Path, mark: Record, draws: int | None = None) -> xr.Dataset:
         raise
     except Exception as error:  # zarr and xarray raise various errors on damaged metadata
         raise StoreError(_gone(folder)) from error
+    found = found[sorted(map(str, found.data_vars))]  # not as the file system lists them
     # labels of labels, such as param_unit, are as small as the labels themselves
     late = [name for name, coord in found.coords.items() if coord.chunks is not None]
     return found.assign_coords({name: found[name].load() for name in late})

@@ -1,6 +1,7 @@
 """Results in other programs' formats, read back by those programs where they are installed."""
 
 import csv
+import os
 import stat
 import subprocess
 import sys
@@ -58,6 +59,18 @@ def test_csv_has_every_sample_with_its_unit(folder: Path, tmp_path: Path) -> Non
         np.testing.assert_array_equal(column, posterior[name].values.ravel())
     assert [row[0] for row in rows] == ["101"] * 200 + ["102"] * 200
     assert [row[1] for row in rows[198:202]] == ["198", "199", "0", "1"]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_columns_are_the_studys_however_folders_are_listed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backwards: bool
+) -> None:
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda *at: sorted(listed(*at), reverse=backwards))
+    export(folder, tmp_path / "posterior.csv")
+    head = (tmp_path / "posterior.csv").read_text().split("\n")[0]
+    assert head == "person,draw,G,sigma [1/sqrt(ms)]"
+    assert list(open_store(folder)["101/posterior"].data_vars) == ["G", "sigma"]
 
 
 def test_a_folder_of_classic_netcdf_is_the_whole_tree(folder: Path, tmp_path: Path) -> None:
