@@ -12,8 +12,9 @@ only the group is known has the mean, variance (π²/3) and kurtosis (4.2) of th
 so that a group of one says about what the person's own posterior says.
 
 A person's draws are joint, which couples the parameters of the group. (mu_p, log tau_p) of one
-parameter at a time are moved given all others, in an ensemble of walkers whose moves need no
-tuning: Goodman & Weare (2010), doi:10.2140/camcos.2010.5.65.
+parameter at a time are moved given all others, each walker of an ensemble by the difference of two
+from its other half, which needs no tuning: ter Braak (2006), doi:10.1007/s11222-006-8769-1; halves:
+Goodman & Weare (2010), doi:10.2140/camcos.2010.5.65.
 """
 
 from collections.abc import Sequence
@@ -38,9 +39,9 @@ COARSE = 0.7
 MOST = 1000
 """Draws of a person that are used at most, evenly spaced; more would smooth hardly less."""
 
-_WALKERS, _STRETCH = 16, 2.0
-_SWEEPS, _RUNS, _GOAL = 200, 8, 400.0
-_REPEATS = 2
+_WALKERS, _REPEATS = 16, 2
+_SWEEPS, _RUNS, _GOAL = 150, 12, 400.0
+_JUMP, _JITTER = 2.38 / np.sqrt(4), 1e-4  # ter Braak's 2.38 / √(2 d) in d = 2 dimensions
 _FARTHEST = 40.0  # of mu and tau; beyond it a prior density has no bits left
 
 
@@ -120,7 +121,10 @@ def pool(
 
 
 def contrast(one: Pooled, other: Pooled) -> Contrast:
-    """Compare two groups that were pooled apart, of different people."""
+    """Compare two groups of different people, which were pooled apart, each with a seed of its own.
+
+    The same seed would move both groups' draws alike, and their differences would scatter less.
+    """
     if one.mean.shape[1] != other.mean.shape[1]:
         raise DataError(
             f"groups with {one.mean.shape[1]} and {other.mean.shape[1]} parameters: pool both over "
@@ -183,9 +187,10 @@ def _sweeps(
             log_p = _log_likelihood(total + own) + _log_prior(state[:, :, p])
             for _ in range(_REPEATS):
                 for moved, still in (halves, halves[::-1]):
-                    partner = state[rng.permutation(still), :, p]
-                    stretch = (1 + (_STRETCH - 1) * rng.random(len(moved))) ** 2 / _STRETCH
-                    proposed = partner + stretch[:, None] * (state[moved, :, p] - partner)
+                    one = rng.permutation(still)
+                    apart = state[one, :, p] - state[np.roll(one, 1), :, p]
+                    proposed = state[moved, :, p] + apart * _jump(rng, len(moved))
+                    proposed += _JITTER * rng.standard_normal(proposed.shape)
                     limit = np.log(1 - rng.random(len(moved)))
                     able = _inside(proposed)
                     if not able.any():
@@ -193,14 +198,18 @@ def _sweeps(
                     who, to = moved[able], proposed[able]
                     factor = kernels.log_factor(p, to[:, 0], np.exp(to[:, 1]))
                     there = _log_likelihood(total[who] + factor) + _log_prior(to)
-                    # stretch^(d - 1), in d = 2 dimensions
-                    taken = limit[able] < np.log(stretch[able]) + there - log_p[who]
+                    taken = limit[able] < there - log_p[who]
                     state[who[taken], :, p] = to[taken]
                     log_p[who[taken]] = there[taken]
                     own[who[taken]] = factor[taken]
             total += own
         states[sweep] = state
     return state, states
+
+
+def _jump(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Length of jumps in differences of walkers, (walker, 1)."""
+    return _JUMP * (1 + 0.1 * rng.standard_normal((count, 1)))
 
 
 def _inside(state: np.ndarray) -> np.ndarray:
