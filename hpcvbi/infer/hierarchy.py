@@ -49,7 +49,7 @@ _FARTHEST = 40.0  # of mu and tau; beyond it a prior density has no bits left
 class Pooled:
     """What a group says: draws of its mean and spread, and of each person's parameters with them.
 
-    Draw i of `people_u` belongs to draw i of `mean` and `spread`: together they are one draw of all.
+    Draw i of `people_u` belongs to draw i of `mean` and `spread`: together they are one draw.
     `ess` counts each person's effective stored draws (Kish), `effective` those of the group's mean
     and spread, where they are fewest.
     """
@@ -139,7 +139,8 @@ def _checked(samples_u: np.ndarray, draws: int) -> np.ndarray:
     u = np.ascontiguousarray(samples_u, dtype=float)
     if u.ndim != 3 or u.shape[0] < 1 or u.shape[1] < 2 or u.shape[2] < 1:
         raise DataError(
-            f"pooling needs samples (person, draw, param), two draws of each at least: got {u.shape}"
+            f"pooling needs samples (person, draw, param), two draws of each at least: "
+            f"got {u.shape}"
         )
     if not ((u >= 0) & (u <= 1)).all():
         raise DataError("samples must lie in the unit cube: map them there by Space.to_unit")

@@ -100,9 +100,7 @@ class Kernels:
             u[:, p] = expit(at + shift * within + np.sqrt(within) * rng.standard_normal(people))
         return u, weights
 
-    def _given(
-        self, param: int, mu: np.ndarray, tau: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _given(self, param: int, mu: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean (group, person, draw) and variance (group, person, 1) of kernel times group."""
         own, group = self.variance[param][None, :, None], (tau**2)[:, None, None]
         share = group / (group + own)

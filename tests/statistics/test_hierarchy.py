@@ -1,4 +1,4 @@
-"""Partial pooling against exact posteriors: people whose likelihoods are Gaussian on the logit scale.
+"""Partial pooling against exact posteriors of people with Gaussian likelihoods on the logit scale.
 
     y_j ~ N(z_j, S_j),  z_j ~ N(mu, diag tau²):   p(y | mu, tau) = ∏_j N(y_j | mu, diag tau² + S_j),
 
