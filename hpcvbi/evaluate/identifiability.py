@@ -121,7 +121,7 @@ def identifiability_sentences(found: Identifiability, names: Sequence[str]) -> t
     said = [
         f"{names[i]} is not informed by the data: its posterior is as wide as its prior "
         f"(shrinkage {found.shrinkage[i]:.2f})."
-        for i in np.flatnonzero(_uninformed(found))
+        for i in map(int, np.flatnonzero(_uninformed(found)))
     ]
     n = len(names)
     pairs = [
@@ -129,7 +129,7 @@ def identifiability_sentences(found: Identifiability, names: Sequence[str]) -> t
     ]
     said += [_pair(found, names, i, j) for i, j in pairs]
     paired = {i for pair in pairs for i in pair}
-    bound = [i for i in np.flatnonzero(found.determined >= BOUND**2) if i not in paired]
+    bound = [i for i in range(n) if found.determined[i] >= BOUND**2 and i not in paired]
     if len(bound) > 2:
         said.append(
             f"{_listed([names[i] for i in bound])} cannot be told apart together: each follows "

@@ -48,7 +48,7 @@ def kish(log_weights: np.ndarray) -> float:
         Where a weight is not a number or infinite, or all are zero.
     """
     log_weights = _normalised(log_weights)
-    return float(np.exp(-logsumexp(2 * log_weights)))
+    return float(1 / (np.exp(log_weights) ** 2).sum())
 
 
 def pareto_smoothed(log_weights: np.ndarray) -> Importance:

@@ -118,7 +118,7 @@ def _check(
     pool = np.vstack([recorded, predicted])
     pool[~np.isfinite(pool).all(1)] = np.nan
     pool = prepare(pool)
-    whole = np.isfinite(pool).all(1)
+    whole = np.all(np.isfinite(pool), axis=1)
     if not whole[0]:
         raise DataError(
             "the recording has entries that are not finite, power that is not above zero, or no "

@@ -77,7 +77,7 @@ def rank_bands(ranks: np.ndarray, draws: int, level: float = 0.95) -> RankBands:
         ecdf=ecdf,
         lower=lower / cases,
         upper=upper / cases,
-        inside=((counts >= lower[:, None]) & (counts <= upper[:, None])).all(0),
+        inside=np.all((counts >= lower[:, None]) & (counts <= upper[:, None]), axis=0),
         p_value=np.clip(p_value, 0.0, 1.0),
         deviation=np.take_along_axis(off, at[None], 0)[0],
         where=points[at],
