@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hpcvbi.campaign.chain import POSTERIOR_DRAWS
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS, calibration_draws
 from hpcvbi.config import Study
 from hpcvbi.store import Store
 
@@ -20,6 +20,7 @@ def rounds_of(study: Study) -> dict[str, tuple[int, tuple[str, ...]]]:
         "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), kept),
         "grid": (grid.points * grid.draws, kept),
         "grid_fresh": (grid.fresh, kept),
+        **({"calibration": (cases, ())} if (cases := calibration_draws(study)) else {}),
     }
 
 
