@@ -138,11 +138,15 @@ def calibration_words(numbers: Mapping[str, np.ndarray], names: Sequence[str]) -
         if p * len(names) <= alpha:
             held = numbers["coverage"][-1, column]
             said.append(
-                f"{name} ({held:.0%} of the truths inside {LEVELS[-1]:.0%} intervals, p = {p:.2g})"
+                f"{name} ({held:.0%} of the truths inside {LEVELS[-1]:.0%} intervals, {_p(p)})"
             )
     if (p := float(numbers["tarp_p"])) <= alpha:
         width = "narrow" if numbers["tarp_width"] < 0 else "wide"
-        said.append(f"all parameters together (too {width}, TARP p = {p:.2g})")
+        said.append(f"all parameters together (too {width}, TARP {_p(p)})")
     if (p := float(numbers["local_p"])) <= alpha:
-        said.append(f"the posterior at the recording (L-C2ST p = {p:.2g})")
+        said.append(f"the posterior at the recording (L-C2ST {_p(p)})")
     return ", ".join(said)
+
+
+def _p(p: float) -> str:
+    return f"p = {p:.2g}" if p >= 1e-6 else "p < 1e-6"

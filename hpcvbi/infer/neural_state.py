@@ -115,7 +115,8 @@ class NeuralInfo:
     per network. `leakage` is the share of the network's mass outside the prior at the observed
     features; `volume` the share of the prior kept by truncation. `observed_z` is the observation
     in standard deviations of the training features, and `observed_clipped` where it lies outside
-    everything simulated: there the posterior is an extrapolation.
+    everything simulated: there the posterior is an extrapolation. `message` says what went another
+    way than asked for.
     """
 
     round: int
@@ -134,4 +135,17 @@ class NeuralInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "message": self.message}
+
+    @property
+    def message(self) -> str:
+        """Why a further round would not draw from the truncated prior itself; empty where it would.
+
+        Where no even point of the cube falls into the region, `uniform_in_region` resamples.
+        """
+        if self.volume > 0.0:
+            return ""
+        return (
+            "no even point of the prior fell into the region that is left: draws of a further "
+            "round are resampled from the posterior, which is approximate"
+        )

@@ -221,13 +221,8 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
             f"{r.number('fc_correlation_distance'):.2f}, p = {p:.2g}).",
         )
     for number, info in enumerate(r.learning[:-1]):
-        if info.get("volume") == 0:
-            yield (
-                "resampled",
-                f"after round {number} no even point of the prior fell into the region that was "
-                "left: the next round's draws were resampled from the posterior, which is "
-                "approximate. Raise truncation, or `candidates`.",
-            )
+        if info.get("message"):
+            yield "resampled", f"after round {number}: {info['message']}."
     z = zip(r.params, r.numbers["z_mean"], r.numbers["z_sd"], strict=True)
     for p, mean, sd in z:
         if sd > OVERCONFIDENT or abs(mean) > BIASED:

@@ -226,7 +226,7 @@ def _calibration(
     rng = np.random.default_rng(6)
     truth = rng.random((CASES, 2))
     theta = space().from_unit(truth)
-    found = _round(store, person, "calibration", theta, _simulated(rng, fc, theta), names)
+    _round(store, person, "calibration", theta, _simulated(rng, fc, theta), names)
     seen_of = truth + 0.1 * rng.standard_normal((CASES, 2))
     ends = [ndtr((end - seen_of) / 0.1)[:, None] for end in (0.0, 1.0)]
     share = ends[0] + (ends[1] - ends[0]) * rng.random((CASES, 99, 2))
@@ -234,5 +234,7 @@ def _calibration(
     if not fate.calibrated:
         middle = samples.mean(1, keepdims=True)
         samples = middle + 0.2 * (samples - middle)
-    kept, posterior = np.ones(CASES, bool), samples[0]
-    return calibration_check(Cases(kept, truth, found["features"], samples, seen, posterior), 1)
+    # posteriors given what they are made of: the features would tell more of the truths
+    x_observed = np.resize(seen, 2)
+    cases = Cases(np.ones(CASES, bool), truth, seen_of, samples, x_observed, samples[0])
+    return calibration_check(cases, 1)

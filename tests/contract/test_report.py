@@ -234,7 +234,7 @@ def test_what_calibration_found_is_said(folder: Path, page: str) -> None:
     line = calibration_line(fine)
     assert line in page and "L-C2ST at the recording not computed (below 100 cases)" in line
     assert {f.about for f in findings(fine)}.isdisjoint({"miscalibrated", "identifiability"})
-    assert table(folder)[2]["calibrated"].startswith("NO: G (") and "TARP p = " in page
+    assert table(folder)[2]["calibrated"].startswith("NO: G (") and "TARP p &lt; 1e-6" in page
     held = narrow.numbers["coverage"]
     assert (held < fine.numbers["coverage"] - 0.2).all() and narrow.number("tarp_width") < 0
     # a deviation that leaves wide intervals right is said, and not loudly
@@ -252,10 +252,10 @@ def test_nothing_is_said_of_calibration_where_it_was_not_checked(folder: Path) -
 def test_bad_features_and_an_empty_region_are_said(folder: Path) -> None:
     result = judged(folder)[0]
     numbers = {**result.numbers, "feature_constant": np.array([0.0, 1.0, 0.0])}
-    empty = ({"volume": 0.0}, {"volume": 0.1})
+    empty = ({"message": "no point"}, {"message": ""})
     said = {f.about: f for f in findings(replace(result, numbers=numbers, learning=empty))}
     assert said["constant"].loud and "same fc_sd: it tells nothing" in said["constant"].text
-    assert "after round 0 " in said["resampled"].text
+    assert "after round 0: no point." in said["resampled"].text
     # nothing is proposed after the last round
     assert "resampled" not in {f.about for f in findings(replace(result, learning=empty[:1]))}
 
