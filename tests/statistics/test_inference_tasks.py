@@ -21,7 +21,8 @@ from tasks import TASKS, dynamics, reference
 
 DRAWS = 20_000
 NORMAL = 4.0  # most standard errors that a right mean may lie off, some hundred being looked at
-PLANE = [name for name, task in TASKS.items() if task.n_params == 2]
+SBIBM = [name for name, task in TASKS.items() if isinstance(task.known, reference.Sbibm)]
+PLANE = [name for name in SBIBM if TASKS[name].n_params == 2]
 EARLIEST, LATEST = 1, 10
 
 needs_reference = pytest.mark.skipif(
@@ -46,7 +47,7 @@ def test_a_seed_gives_the_same_draws_and_another_seed_gives_others(name):
     assert not np.array_equal(x, task.simulate(u, 6))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", SBIBM)
 def test_the_simulator_draws_from_the_likelihood(name):
     task = TASKS[name]
     u = np.full((DRAWS, task.n_params), 0.65)
@@ -92,14 +93,14 @@ def _lv(_, state, alpha, beta, gamma, delta):
 @needs_reference
 def test_the_reference_of_gaussian_linear_is_its_closed_form():
     for number in range(EARLIEST, LATEST + 1):
-        samples = TASKS["gaussian_linear"].reference(number)
-        mean = TASKS["gaussian_linear"].observation(number) / 2
+        samples = TASKS["gaussian_linear"].known.samples(number)
+        mean = TASKS["gaussian_linear"].known.observation(number) / 2
         assert samples.mean(axis=0) == pytest.approx(mean, abs=4.5 * np.sqrt(0.05 / 10_000))
         assert np.cov(samples.T) == pytest.approx(0.05 * np.eye(10), abs=4.5 * 0.05 * 0.0142)
 
 
 @needs_reference
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", SBIBM)
 def test_the_reference_samples_rest_under_steps_towards_the_posterior(name):
     for number in (EARLIEST, LATEST):
         drift = _drift(TASKS[name], number, chains=2000, steps=40)
@@ -109,7 +110,7 @@ def test_the_reference_samples_rest_under_steps_towards_the_posterior(name):
 @needs_reference
 def test_samples_of_a_slightly_wider_density_would_not_rest():
     task = TASKS["gaussian_linear"]
-    samples = task.reference(1)
+    samples = task.known.samples(1)
     wider = samples.mean(axis=0) + 1.06 * (samples - samples.mean(axis=0))
     assert np.abs(_drift(task, 1, chains=2000, steps=40, start=wider)).max() > NORMAL
 
@@ -117,8 +118,8 @@ def test_samples_of_a_slightly_wider_density_would_not_rest():
 def _drift(task, number, chains, steps, start=None):
     """Change of mean parameters, squares and log density over the steps, in standard errors."""
     rng = np.random.default_rng(number)
-    x = task.observation(number)
-    samples = task.reference(number) if start is None else start
+    x = task.known.observation(number)
+    samples = task.known.samples(number) if start is None else start
     before = samples[:chains]
     root = np.linalg.cholesky(np.cov(samples.T)) * 0.8 / np.sqrt(task.n_params)
     at, log_here = before, task.log_posterior(before, x)
@@ -143,7 +144,7 @@ def test_the_reference_samples_have_the_exact_posteriors_quantiles(name):
     task = TASKS[name]
     for number in range(EARLIEST, LATEST + 1):
         points, mass = _on_a_grid(task, number, 160 if name == "sir" else 900)
-        samples = task.reference(number)
+        samples = task.known.samples(number)
         for i in range(2):
             cells, inverse = np.unique(points[:, i], return_inverse=True)
             below = np.cumsum(np.bincount(inverse, mass))
@@ -154,7 +155,7 @@ def test_the_reference_samples_have_the_exact_posteriors_quantiles(name):
 
 
 def _on_a_grid(task, number, cells):
-    samples = task.reference(number)
+    samples = task.known.samples(number)
     low, high = samples.min(axis=0), samples.max(axis=0)
     margin = 0.15 * (high - low)
     bounds = task.prior.natural(np.array([[1e-9] * 2, [1 - 1e-9] * 2]))
@@ -162,6 +163,6 @@ def _on_a_grid(task, number, cells):
     middle = (np.arange(cells) + 0.5) / cells
     axes = [a + middle * (b - a) for a, b in zip(low, high, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-    log_mass = task.log_posterior(points, task.observation(number))
+    log_mass = task.log_posterior(points, task.known.observation(number))
     mass = np.exp(log_mass - log_mass.max())
     return points, mass / mass.sum()

@@ -14,6 +14,7 @@ DOI 10.1016/0375-9601(90)90962-N.
 
 import numpy as np
 from tasks.prior import LogNormal
+from tasks.reference import Sbibm
 from tasks.task import Task
 
 PEOPLE, SAMPLED = 1e6, 1000
@@ -86,7 +87,7 @@ def _log_lotka_volterra(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 sir = Task("sir", 2, SIR_TIMES, LogNormal((np.log(0.4), np.log(0.125)), (0.5, 0.2)),
-           _draw_sir, _log_sir)  # fmt: skip
+           _draw_sir, _log_sir, Sbibm("sir"))  # fmt: skip
 lotka_volterra = Task(
     "lotka_volterra",
     4,
@@ -94,4 +95,5 @@ lotka_volterra = Task(
     LogNormal((-0.125, -3.0, -0.125, -3.0), (0.5,) * 4),
     _draw_lotka_volterra,
     _log_lotka_volterra,
+    Sbibm("lotka_volterra"),
 )

@@ -11,6 +11,7 @@ DOI 10.1073/pnas.0607208104.
 
 import numpy as np
 from tasks.prior import Normal, Uniform
+from tasks.reference import Sbibm
 from tasks.task import Task
 
 VARIANCE = 0.1
@@ -44,7 +45,14 @@ gaussian_linear = Task(
     Normal(np.zeros(DIMENSIONS), np.sqrt(VARIANCE) * np.eye(DIMENSIONS)),
     _draw_linear,
     _log_linear,
+    Sbibm("gaussian_linear"),
 )
 gaussian_mixture = Task(
-    "gaussian_mixture", 2, 2, Uniform((-10.0,) * 2, (10.0,) * 2), _draw_mixture, _log_mixture
+    "gaussian_mixture",
+    2,
+    2,
+    Uniform((-10.0,) * 2, (10.0,) * 2),
+    _draw_mixture,
+    _log_mixture,
+    Sbibm("gaussian_mixture"),
 )

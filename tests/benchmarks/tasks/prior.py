@@ -2,6 +2,8 @@
 
 theta_i = F_i⁻¹(u_i)                         uniform, lognormal
 theta   = mean + L Φ⁻¹(u)                    normal with covariance L Lᵀ
+
+Lognormal parameters are exponentials of independent normal ones.
 """
 
 from dataclasses import dataclass

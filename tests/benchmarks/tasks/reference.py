@@ -7,8 +7,8 @@ Lueckmann, Boelts, Greenberg, Goncalves & Macke (2021), Benchmarking simulation-
 DOI 10.48550/arXiv.2101.04653.
 """
 
-import bz2
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,23 +46,21 @@ def available() -> bool:
     return True
 
 
-def observation(task: str, number: int) -> np.ndarray:
-    """Return the features (feature,) of an observation."""
-    return _table(task, number, "observation.csv")[0]
+@dataclass(frozen=True)
+class Sbibm:
+    """Observations 1 to 10 of a task of sbibm, each with 10 000 reference samples."""
 
+    task: str
 
-def truth(task: str, number: int) -> np.ndarray:
-    """Return the parameters (param,) that an observation was simulated with."""
-    return _table(task, number, "true_parameters.csv")[0]
+    def observation(self, number: int) -> np.ndarray:
+        return self._table(number, "observation.csv")[0]
 
+    def truth(self, number: int) -> np.ndarray:
+        return self._table(number, "true_parameters.csv")[0]
 
-def samples(task: str, number: int) -> np.ndarray:
-    """Return reference samples (draw, param) of the posterior."""
-    return _table(task, number, "reference_posterior_samples.csv.bz2")
+    def samples(self, number: int) -> np.ndarray:
+        return self._table(number, "reference_posterior_samples.csv.bz2")
 
-
-def _table(task: str, number: int, name: str) -> np.ndarray:
-    path = folder() / task / "files" / f"num_observation_{number}" / name
-    opened = bz2.open(path, "rt") if path.suffix == ".bz2" else path.open()
-    with opened as lines:
-        return np.loadtxt(lines, delimiter=",", skiprows=1, ndmin=2)
+    def _table(self, number: int, name: str) -> np.ndarray:
+        path = folder() / self.task / "files" / f"num_observation_{number}" / name
+        return np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)

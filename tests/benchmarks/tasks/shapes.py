@@ -14,6 +14,7 @@ DOI 10.48550/arXiv.2101.04653.
 
 import numpy as np
 from tasks.prior import Uniform
+from tasks.reference import Sbibm
 from tasks.task import Task
 
 OFFSET, RADIUS, THICKNESS = 0.25, 0.1, 0.01
@@ -68,5 +69,9 @@ def _log_slcp(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
     return -0.5 * squared.sum(axis=1) / determinant - 0.5 * POINTS * np.log(determinant)
 
 
-two_moons = Task("two_moons", 2, 2, Uniform((-1.0,) * 2, (1.0,) * 2), _draw_moons, _log_moons)
-slcp = Task("slcp", 5, 2 * POINTS, Uniform((-3.0,) * 5, (3.0,) * 5), _draw_slcp, _log_slcp)
+two_moons = Task(
+    "two_moons", 2, 2, Uniform((-1.0,) * 2, (1.0,) * 2), _draw_moons, _log_moons, Sbibm("two_moons")
+)
+slcp = Task(
+    "slcp", 5, 2 * POINTS, Uniform((-3.0,) * 5, (3.0,) * 5), _draw_slcp, _log_slcp, Sbibm("slcp")
+)

@@ -13,6 +13,7 @@ DOI 10.7554/eLife.56261.
 
 import numpy as np
 from tasks.prior import Normal
+from tasks.reference import Sbibm
 from tasks.task import Task
 
 STEPS, TAPS = 100, 9
@@ -55,4 +56,6 @@ def _log_likelihood(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
     return (theta * x).sum(axis=1) - np.logaddexp(0.0, theta @ DESIGN.T).sum(axis=1)
 
 
-bernoulli_glm = Task("bernoulli_glm", TAPS + 1, TAPS + 1, _prior(), _draw, _log_likelihood)
+bernoulli_glm = Task(
+    "bernoulli_glm", TAPS + 1, TAPS + 1, _prior(), _draw, _log_likelihood, Sbibm("bernoulli_glm")
+)

@@ -4,12 +4,28 @@ samples of the posterior given each observation.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from tasks import reference
 from tasks.prior import Prior
 
 from hpcvbi.core.seeds import generator
+
+
+class Known(Protocol):
+    """Observations, numbered from 1, and what is known of each."""
+
+    def observation(self, number: int) -> np.ndarray:
+        """Features (feature,)."""
+        ...
+
+    def truth(self, number: int) -> np.ndarray:
+        """Parameters (param,) that it was simulated with, natural units."""
+        ...
+
+    def samples(self, number: int) -> np.ndarray:
+        """10 000 samples (draw, param) of the posterior, natural units."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +43,7 @@ class Task:
     prior: Prior
     draw: Callable[[np.ndarray, np.random.Generator], np.ndarray]
     log_likelihood: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    known: Known
 
     def simulate(self, u: np.ndarray, seed: int) -> np.ndarray:
         """Simulate draws of the unit cube; NaN where one failed."""
@@ -39,15 +56,3 @@ class Task:
         found = np.full(len(theta), -np.inf)
         found[inside] = log_prior[inside] + self.log_likelihood(theta[inside], x)
         return found
-
-    def observation(self, number: int) -> np.ndarray:
-        """Features (feature,) of observation 1 to 10."""
-        return reference.observation(self.name, number)
-
-    def truth(self, number: int) -> np.ndarray:
-        """Parameters (param,) that observation 1 to 10 was simulated with."""
-        return reference.truth(self.name, number)
-
-    def reference(self, number: int) -> np.ndarray:
-        """10 000 samples (draw, param) of the posterior, natural units."""
-        return reference.samples(self.name, number)
