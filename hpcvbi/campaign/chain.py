@@ -17,7 +17,7 @@ from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, measure
-from hpcvbi.infer import ALGORITHMS, Tsnpe, steps
+from hpcvbi.infer import ALGORITHMS, Algorithm, steps
 from hpcvbi.store import Driver, Reads, tombstones
 
 POSTERIOR_DRAWS = 1000
@@ -95,28 +95,29 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     grid = _grid(study, subject)
     yield Simulate("grid", grid, kept, background=True)
 
-    algorithm, reads = algorithm_of(study), {"observed": ("observed_data", None)}
+    algorithm, observed = algorithm_of(study), ("observed_data", None)
     state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
+    rounds, last = dict[str, tuple[str, tuple[str, ...]]](), dict[str, tuple[str, None]]()
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
-        draws, group = (f"round_{number:03d}", TRAINING), f"inference_{number:03d}"
-        data = yield Simulate(draws[0], space.from_unit(u), study.keep, read=TRAINING)
-        x = steps.learnable(data)
-        proposed, learned = proposed + len(x), learned + int(np.isfinite(x).all(axis=1).sum())
-        if store.has(name, group):
-            arrays = store.get(name, group)[0]
-        else:
+        draws, group = f"round_{number:03d}", f"inference_{number:03d}"
+        yield Simulate(draws, space.from_unit(u), study.keep, read=())
+        rounds, proposed = {**rounds, draws: (draws, TRAINING)}, proposed + len(u)
+        if not store.has(name, group):
             update = partial(steps.update, algorithm, space, seed("update", number))
-            arrays, info = yield Learn(group, update, {**reads, "draws": draws})
+            arrays, info = yield Learn(group, update, {"observed": observed, **last, **rounds})
             store.put(name, group, *record.inference(arrays), info)
-        state, reads = algorithm.from_arrays(arrays), {**reads, "state": (group, None)}
-        if not algorithm.done(state):
-            propose = partial(steps.propose, algorithm, seed("propose", number + 1))
-            u = yield Learn(f"propose_{number + 1:03d}", propose, {"state": reads["state"]})
+        (arrays, info), last = store.get(name, group), {"state": (group, None)}
+        state, learned = algorithm.from_arrays(arrays), int(info["rows"])
+        if algorithm.done(state):
+            break
+        propose = partial(steps.propose, algorithm, seed("propose", number + 1))
+        u = yield Learn(f"propose_{number + 1:03d}", propose, last)
 
-    sample = partial(steps.posterior, algorithm, POSTERIOR_DRAWS, seed("posterior"))
-    u = yield Learn("posterior", sample, reads)
-    about = record.learned_from(proposed, learned)
+    reads: Reads = {**last, **(rounds if algorithm.by_draws else {})}
+    sample = partial(steps.posterior, algorithm, space, POSTERIOR_DRAWS, seed("posterior"))
+    u = yield Learn("posterior", sample, {"observed": observed, **reads})
+    about = record.learned_from(proposed, learned, space)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)
@@ -132,9 +133,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     whole = steps.whole(predicted)
     if not whole.any():
         raise TooFewSurvivors("predictive: no draw of the posterior has finite features")
-    sample = partial(steps.twins, algorithm, TWIN_DRAWS, seed("twins"))
+    sample = partial(steps.twins, algorithm, space, TWIN_DRAWS, seed("twins"))
     cases = ("predictive", ("status", "features"))
-    twins = yield Learn("twins", sample, {"state": reads["state"], "predicted": cases})
+    twins = yield Learn("twins", sample, {"predicted": cases, **reads})
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
     numbers, words = judge(
         Evidence(
@@ -162,7 +163,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     store.put(name, "evaluation", *record.evaluation(numbers, space, names), {"verdict": words})
 
 
-def algorithm_of(study: Study) -> Tsnpe:
+def algorithm_of(study: Study) -> Algorithm[Any]:
     """Return the study's algorithm; ConfigError where it or one of its settings is not known."""
     with study.at("inference"):
         name, settings = study.inference.algorithm, study.inference.as_settings()
@@ -174,7 +175,7 @@ def algorithm_of(study: Study) -> Tsnpe:
                 near = get_close_matches(setting, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f". Known: {', '.join(known)}"
                 raise ConfigError(f"{name} has no setting {setting!r}{hint}")
-        return ALGORITHMS[name](**settings)  # type: ignore[arg-type]
+        return ALGORITHMS[name](**settings)
 
 
 def _grid_point(study: Study, subject: Subject, value: float) -> np.ndarray:

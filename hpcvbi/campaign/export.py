@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hpcvbi.campaign import record
 from hpcvbi.campaign.chain import algorithm_of
 from hpcvbi.config import Study
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import ExportError
+from hpcvbi.infer import Neural
 from hpcvbi.infer.history import (
     Run,
     check_pyabc,
@@ -17,7 +19,6 @@ from hpcvbi.infer.history import (
     write_history,
 )
 from hpcvbi.store import Store
-from hpcvbi.store.arrays import read_rows
 from hpcvbi.store.export import export_arviz, export_csv, export_netcdf
 from hpcvbi.store.publish import check_target, published
 from hpcvbi.store.reading import folder_of
@@ -79,27 +80,23 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
 
 def _run(study: Study, store: Store, person: str) -> Run:
     algorithm = algorithm_of(study)
+    if not isinstance(algorithm, Neural):
+        raise ExportError(f"{study.inference.algorithm} has no weights to write for pyABC")
     observed, _ = store.get(person, "observed_data")
-    populations = []
-    state = None
+    space = record.space_of(store.get(person, "posterior")[1])
+    populations, state = [], None
     for number in range(algorithm.rounds):
         state = algorithm.from_arrays(store.get(person, f"inference_{number:03d}")[0])
         drawn = _drawn(store, person, f"round_{number:03d}")
-        populations.append(weighted_round(algorithm, state, *drawn))
+        populations.append(weighted_round(algorithm, state, space, *drawn))
     assert state is not None
     populations.append(equally_weighted(state, *_drawn(store, person, "predictive")))
     return Run(
-        params=_params(store, person),
+        params=space.names,
         features=tuple(str(name) for name in observed["feature"]),
         observed=observed["features"],
         populations=tuple(populations),
     )
-
-
-def _params(store: Store, person: str) -> tuple[str, ...]:
-    """Names of the columns of theta."""
-    names = read_rows(store.root / person / "round_000" / "param")
-    return tuple(str(name) for name in names)
 
 
 def _drawn(store: Store, person: str, round: str) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.store import LARGEST_CHUNK
 
-LEARN_SECONDS_PER_MEMBER = 8.0
+LEARN_SECONDS_PER_FIT = 8.0
 """CPU seconds to train one network of a few hundred draws."""
 INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 44, 200
 """Files and folders of a round besides its blocks, of a learning step, and of a person's other
@@ -86,13 +86,13 @@ def plan(study: Study, subjects: Sequence[Subject], pace: Pace = ASSUMED) -> Pla
                 inodes=blocks * (len(keep) + 2) + INODES_PER_ROUND * len(subjects),
             )
         )
-    members = algorithm_of(study).members
+    fits = algorithm_of(study).fits
     steps = len(subjects) * study.inference.rounds
     inodes = len(subjects) * INODES_PER_PERSON + steps * INODES_PER_STEP
     return Plan(
         people=tuple(s.name for s in subjects),
         rounds=tuple(rounds),
-        learning_core_hours=steps * members * LEARN_SECONDS_PER_MEMBER / 3600.0,
+        learning_core_hours=steps * fits * LEARN_SECONDS_PER_FIT / 3600.0,
         inodes=inodes + sum(r.inodes for r in rounds),
         pace=pace,
     )

@@ -1,7 +1,9 @@
 """What is written about a person, as named data with units, in ArviZ's names where it has them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -91,14 +93,22 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
     return variables, _chain_and_draw(len(theta))
 
 
-def learned_from(proposed: int, learned: int) -> dict[str, int | float]:
-    """Attributes of a posterior: of how many draws it was learned, and the share left out."""
+def learned_from(proposed: int, learned: int, space: Space) -> dict[str, Any]:
+    """Attributes of a posterior: the priors, how many draws it was learned from, the share that was
+    left out.
+    """
     return {
+        "priors": json.dumps(space.described()),
         "draws_proposed": proposed,
         "draws_learned_from": learned,
         "draws_excluded": proposed - learned,
         "excluded_fraction": (proposed - learned) / proposed,
     }
+
+
+def space_of(about: Mapping[str, Any]) -> Space:
+    """Return the space of a stored posterior with these attributes."""
+    return Space.from_description(json.loads(about["priors"]))
 
 
 def posterior_predictive(

@@ -1,12 +1,13 @@
 """Parameters and the space they span: names, units, bounds and priors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from hpcvbi.core.errors import ConfigError
-from hpcvbi.core.prior import Prior
+from hpcvbi.core.prior import PRIORS, Prior
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,28 @@ class Space:
         for column, prior in self._priors():
             total = total + prior.log_density(theta[..., column])
         return total
+
+    def described(self) -> dict[str, dict[str, str | float]]:
+        """Return name, unit and prior of each parameter as JSON values."""
+        kinds: dict[type, str] = {kind: name for name, kind in PRIORS.items()}
+        return {
+            self.params[column].name: {
+                "unit": self.params[column].unit,
+                "prior": kinds[type(prior)],
+                **vars(prior),
+            }
+            for column, prior in self._priors()
+        }
+
+    @classmethod
+    def from_description(cls, described: Mapping[str, Mapping[str, Any]]) -> "Space":
+        """Return the space that `described` was called on, without bounds and texts."""
+        params = []
+        for name, given in described.items():
+            prior = PRIORS[given["prior"]](float(given["low"]), float(given["high"]))
+            middle = float(prior.quantile(np.array(0.5)))
+            params.append(Param(name, middle, given["unit"], prior=prior))
+        return cls(tuple(params))
 
     def check(self, theta: np.ndarray) -> None:
         """Raise ConfigError unless draws are finite, inside the bounds and of the right width."""

@@ -4,12 +4,18 @@ training starts.
 A new algorithm is a new file with one frozen dataclass, and one line in `ALGORITHMS`.
 """
 
-from hpcvbi.infer.algorithm import Algorithm
-from hpcvbi.infer.tsnpe import Tsnpe
-from hpcvbi.infer.tsnpe_state import STATE_DIMS, TsnpeInfo, TsnpeState
+from typing import Any
 
-ALGORITHMS: dict[str, type[Tsnpe]] = {
+from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.draws import Draws, Rows
+from hpcvbi.infer.learn import Learned, learn
+from hpcvbi.infer.neural import Neural
+from hpcvbi.infer.npe import Npe
+from hpcvbi.infer.tsnpe import Tsnpe
+
+ALGORITHMS: dict[str, type[Any]] = {
+    "npe": Npe,
     "tsnpe": Tsnpe,
 }
 
-__all__ = ["ALGORITHMS", "STATE_DIMS", "Algorithm", "Tsnpe", "TsnpeInfo", "TsnpeState"]
+__all__ = ["ALGORITHMS", "Algorithm", "Draws", "Learned", "Neural", "Npe", "Rows", "Tsnpe", "learn"]

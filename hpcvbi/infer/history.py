@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from hpcvbi.core.errors import ExportError
-from hpcvbi.infer.tsnpe import Tsnpe
-from hpcvbi.infer.tsnpe_state import TsnpeState
+from hpcvbi.core.space import Space
+from hpcvbi.infer.neural import Neural
+from hpcvbi.infer.neural_state import NeuralState
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +53,22 @@ class Run:
 
 
 def weighted_round(
-    algorithm: Tsnpe, state: TsnpeState, theta: np.ndarray, x: np.ndarray
+    algorithm: Neural, state: NeuralState, space: Space, theta: np.ndarray, x: np.ndarray
 ) -> Weighted:
     """Weight the draws `theta` (draw, param) of a round by the `state` that was learned with them.
 
     `x` (draw, feature) is NaN where a draw was left out of learning.
     """
     finite = np.isfinite(x).all(axis=1)
-    count = int(finite.sum())
-    if not count:
+    if not finite.any():
         raise ExportError("a round without any draw of finite features is no population")
-    # the state holds the rows of all rounds in their order, these as the last
-    log_density = algorithm.log_density(state, state.u[-count:], state.x_observed)
+    log_density = algorithm.log_density(state, space.to_unit(theta[finite]), state.x_observed)
     weights = np.exp(log_density - log_density.max())
     distances = _distances(state, x[finite])
     return Weighted(theta[finite], x[finite], weights / weights.sum(), distances, len(theta))
 
 
-def equally_weighted(state: TsnpeState, theta: np.ndarray, x: np.ndarray) -> Weighted:
+def equally_weighted(state: NeuralState, theta: np.ndarray, x: np.ndarray) -> Weighted:
     """Give samples `theta` (draw, param) of the posterior, simulated to `x`, equal weights."""
     finite = np.isfinite(x).all(axis=1)
     weights = np.full(int(finite.sum()), 1.0 / max(1, finite.sum()))
@@ -144,7 +143,7 @@ def _population(run: Run, weighted: Weighted) -> Any:
     return Population(particles)
 
 
-def _distances(state: TsnpeState, x: np.ndarray) -> np.ndarray:
+def _distances(state: NeuralState, x: np.ndarray) -> np.ndarray:
     return np.sqrt((((x - state.x_observed) / state.scale) ** 2).sum(axis=1))
 
 

@@ -1,10 +1,12 @@
 """The steps of an inference that are learned away from the driver: module-level functions of
 settings and stored arrays, so that both can be named to another process.
 
-`observed` holds the features of the recording, `draws` and `predicted` those of a simulated round
-with its `theta` (draw, param) and `status` (draw,), `state` what `Tsnpe.to_arrays` gave.
+`observed` holds the features of the recording, `rounds` the simulated rounds by name, each with its
+`theta` (draw, param), `status` (draw,) and `features` (draw, feature), `state` what `to_arrays` of
+the algorithm gave.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,49 +14,87 @@ import numpy as np
 
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.space import Space
-from hpcvbi.infer.tsnpe import Tsnpe
+from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.draws import Draws, Masked, Rows
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, Any]
 
 
-def learnable(draws: Arrays) -> np.ndarray:
+def learnable(round: Arrays) -> Rows:
     """Return the features (draw, feature) of a round, NaN where a draw is not whole."""
-    return np.where(np.isin(draws["status"], WHOLE)[:, None], draws["features"], np.nan)
+    hold = np.isin(round["status"], WHOLE)
+    masked = Masked(round["features"], hold)
+    return masked[:] if isinstance(round["features"], np.ndarray) else masked
 
 
-def whole(predicted: Arrays) -> np.ndarray:
+def whole(round: Arrays) -> np.ndarray:
     """Return which draws (draw,) of a round are whole and have finite features."""
-    return np.asarray(np.isfinite(learnable(predicted)).all(axis=1))
+    return Draws.of(np.zeros((len(round["status"]), 1)), learnable(round)).whole
+
+
+def draws_of(space: Space, rounds: Mapping[str, Arrays]) -> Draws:
+    """Return the draws of rounds that are named round_000, round_001, ..."""
+    return Draws.join(
+        [
+            Draws.of(space.to_unit(found["theta"]), learnable(found), _number(name))
+            for name, found in sorted(rounds.items())
+        ]
+    )
 
 
 def update(
-    algorithm: Tsnpe,
+    algorithm: Algorithm[Any],
     space: Space,
     seed: int,
     observed: Arrays,
-    draws: Arrays,
     state: Arrays | None = None,
+    **rounds: Arrays,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Learn from a round and all before: the next state as arrays, and its info."""
+    """Learn from all rounds so far: the next state as arrays, and its info."""
     if state is None:
         before = algorithm.init(len(space), observed["features"])
     else:
         before = algorithm.from_arrays(dict(state))
-    after, info = algorithm.update(before, space.to_unit(draws["theta"]), learnable(draws), seed)
+    after, info = algorithm.update(before, draws_of(space, rounds), seed)
     return algorithm.to_arrays(after), info.as_dict()
 
 
-def propose(algorithm: Tsnpe, seed: int, state: Arrays) -> np.ndarray:
+def propose(algorithm: Algorithm[Any], seed: int, state: Arrays) -> np.ndarray:
     """Draw the next round, shape (draw, param) in the unit cube."""
     return algorithm.propose(algorithm.from_arrays(dict(state)), algorithm.draws, seed)
 
 
-def posterior(algorithm: Tsnpe, n: int, seed: int, state: Arrays, observed: Arrays) -> np.ndarray:
+def posterior(
+    algorithm: Algorithm[Any],
+    space: Space,
+    n: int,
+    seed: int,
+    state: Arrays,
+    observed: Arrays,
+    **rounds: Arrays,
+) -> np.ndarray:
     """Draw `n` samples (draw, param) given the recording."""
-    return algorithm.posterior(algorithm.from_arrays(dict(state)), observed["features"], n, seed)
+    learned = algorithm.from_arrays(dict(state))
+    draws = draws_of(space, rounds) if rounds else None
+    return algorithm.posterior(learned, observed["features"], n, seed, draws)
 
 
-def twins(algorithm: Tsnpe, n: int, seed: int, state: Arrays, predicted: Arrays) -> np.ndarray:
+def twins(
+    algorithm: Algorithm[Any],
+    space: Space,
+    n: int,
+    seed: int,
+    state: Arrays,
+    predicted: Arrays,
+    **rounds: Arrays,
+) -> np.ndarray:
     """Draw `n` samples (case, draw, param) given each of the round's whole draws."""
-    cases = predicted["features"][whole(predicted)]
-    return algorithm.posterior(algorithm.from_arrays(dict(state)), cases, n, seed)
+    learned = algorithm.from_arrays(dict(state))
+    draws = draws_of(space, rounds) if rounds else None
+    return algorithm.posterior(learned, predicted["features"][whole(predicted)], n, seed, draws)
+
+
+def _number(name: str) -> int:
+    found = re.fullmatch(r"round_(\d+)", name)
+    assert found, name
+    return int(found[1])

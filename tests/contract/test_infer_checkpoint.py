@@ -5,7 +5,7 @@ import pytest
 from test_infer_tsnpe import OBSERVED, QUICK, learn
 
 from hpcvbi.core.errors import StoreMismatch
-from hpcvbi.infer.tsnpe_state import TsnpeState
+from hpcvbi.infer.neural_state import NeuralState
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,7 @@ def with_nan(array: np.ndarray) -> np.ndarray:
         ("weights", lambda a: a.astype(str), "weights has type <U"),
         ("x_observed", lambda a: np.append(a, 1.0), "along feature, elsewhere"),
         ("x_observed", with_nan, "x_observed holds numbers that are not finite"),
-        ("u", lambda a: a[:, :1], "along param, elsewhere 1|says 2"),
-        ("u", lambda a: a[:-1], "along row, elsewhere"),
+        ("u_center", lambda a: a[:1], "along param, elsewhere 1|says 2"),
         ("n_params", lambda a: np.array(10**9), "of 2 parameters, and says 1000000000"),
         ("n_params", lambda a: np.array(-1), "of 2 parameters, and says -1"),
         ("round", lambda a: np.array(-1), "it is of"),
@@ -61,7 +60,7 @@ def test_a_network_of_another_size_is_refused(stored: dict[str, np.ndarray], wid
 
 def test_a_state_before_any_simulation_survives() -> None:
     arrays = QUICK.to_arrays(QUICK.init(2, OBSERVED))
-    back = TsnpeState.from_arrays(arrays)
+    back = NeuralState.from_arrays(arrays)
     assert back.round == 0 and back.threshold == -np.inf
     for name, array in back.to_arrays().items():
         np.testing.assert_array_equal(array, arrays[name])

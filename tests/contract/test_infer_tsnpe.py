@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
-from hpcvbi.infer import ALGORITHMS, STATE_DIMS, Tsnpe
+from hpcvbi.infer import ALGORITHMS, Draws, Npe, Tsnpe
+from hpcvbi.infer.neural_state import STATE_DIMS
 
 QUICK = Tsnpe(
     draws=128,
@@ -35,10 +36,11 @@ def simulate(u, seed):
 
 
 def learn(algorithm, rounds=1, seed=3):
-    state, infos = algorithm.init(2, OBSERVED), []
+    state, infos, parts = algorithm.init(2, OBSERVED), [], []
     for k in range(rounds):
         u = algorithm.propose(state, algorithm.draws, seed + k)
-        state, info = algorithm.update(state, u, simulate(u, seed + k), seed + k)
+        parts.append(Draws.of(u, simulate(u, seed + k), k))
+        state, info = algorithm.update(state, Draws.join(parts), seed + k)
         infos.append(info)
     return state, infos
 
@@ -135,9 +137,9 @@ def test_failed_draws_are_masked_and_counted():
     x = simulate(u, 3)
     keep = np.ones(128, bool)
     x[[0, 7], 2], x[11, 0], keep[[0, 7, 11]] = np.nan, np.inf, False
-    masked, info = QUICK.update(state, u, x, 3)
+    masked, info = QUICK.update(state, Draws.of(u, x), 3)
     assert (info.draws, info.masked, info.rows) == (128, 3, 125)
-    without, _ = QUICK.update(state, u[keep], x[keep], 3)
+    without, _ = QUICK.update(state, Draws.of(u[keep], x[keep]), 3)
     assert digest_state(masked) == digest_state(without)
 
 
@@ -147,7 +149,7 @@ def test_too_few_survivors_say_what_to_do():
     x = simulate(u, 3)
     x[QUICK.min_survivors - 1 :] = np.nan
     with pytest.raises(TooFewSurvivors, match=r"63 draws .* at least 64 .* Narrow the priors"):
-        QUICK.update(state, u, x, 3)
+        QUICK.update(state, Draws.of(u, x), 3)
 
 
 def test_the_first_proposal_fills_the_cube():
@@ -193,7 +195,7 @@ def test_an_observation_outside_everything_simulated_is_reported_and_survived():
     algorithm = replace(QUICK, members=1, max_epochs=3)
     state = algorithm.init(2, np.array([1e6, 0.0, 0.0, 0.0]))
     u = algorithm.propose(state, 128, 3)
-    state, info = algorithm.update(state, u, simulate(u, 3), 3)
+    state, info = algorithm.update(state, Draws.of(u, simulate(u, 3)), 3)
     assert info.observed_clipped == [True, False, False, False]
     assert info.observed_z[0] > 1e5
     u = algorithm.posterior(state, state.x_observed, 100, 1)
@@ -205,7 +207,7 @@ def test_one_extreme_draw_does_not_flatten_the_others(one_round):
     u = QUICK.propose(state, 128, 3)
     x = simulate(u, 3)
     x[5, 1] = 1e9
-    hit, info = QUICK.update(state, u, x, 3)
+    hit, info = QUICK.update(state, Draws.of(u, x), 3)
     assert 0.8 < hit.scale[1] / one_round.scale[1] < 1.3
     assert info.clipped[1] == pytest.approx(1 / 128)
 
@@ -216,7 +218,7 @@ def test_a_constant_feature_and_a_single_parameter():
     u = algorithm.propose(state, 128, 1)
     noise = 0.05 * np.random.default_rng(0).standard_normal(128)
     x = np.column_stack([u[:, 0] + noise, np.full(128, 7.0)])
-    state, _ = algorithm.update(state, u, x, 1)
+    state, _ = algorithm.update(state, Draws.of(u, x), 1)
     drawn = algorithm.posterior(state, np.array([0.3, 7.0]), 500, 1)
     assert drawn.shape == (500, 1)
     assert abs(drawn.mean() - 0.3) < 0.1 and drawn.std() < 0.2
@@ -261,9 +263,9 @@ def test_impossible_arrays_are_refused(one_round):
     with pytest.raises(ConfigError, match="finite"):
         QUICK.init(2, np.array([0.0, np.nan]))
     with pytest.raises(ConfigError, match=r"shape"):
-        QUICK.update(state, np.zeros((5, 3)), np.zeros((5, 4)), 0)
+        QUICK.update(state, Draws.of(np.zeros((5, 3)), np.zeros((5, 4))), 0)
     with pytest.raises(ConfigError, match="unit cube"):
-        QUICK.update(state, np.full((5, 2), 1.5), np.zeros((5, 4)), 0)
+        QUICK.update(state, Draws.of(np.full((5, 2), 1.5), np.zeros((5, 4))), 0)
     with pytest.raises(ConfigError, match="before the first update"):
         QUICK.posterior(state, OBSERVED, 5, 0)
     with pytest.raises(ConfigError, match="4 finite features"):
@@ -271,16 +273,18 @@ def test_impossible_arrays_are_refused(one_round):
 
 
 def test_the_table_of_algorithms():
-    assert ALGORITHMS["tsnpe"] is Tsnpe
+    assert ALGORITHMS["tsnpe"] is Tsnpe and ALGORITHMS["npe"] is Npe
 
 
 @pytest.mark.parametrize("n_params", [2, 3, 5])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_parameter_is_always_blind_to_the_features(n_params, seed):
-    from hpcvbi.infer.flow import Architecture, _build, isolated
+    from hpcvbi.infer.estimator import Architecture
+    from hpcvbi.infer.flow import build
+    from hpcvbi.infer.isolation import isolated
 
     with isolated(seed):
-        state = _build(Architecture(n_params, 3, hidden=8, transforms=4)).state_dict()
+        state = build(Architecture(n_params, 3, "maf", hidden=8, transforms=4)).state_dict()
     turns = [part.numpy() for name, part in state.items() if name.endswith("_permutation")]
     assert len(turns) == 4
     order, first = np.arange(n_params), []

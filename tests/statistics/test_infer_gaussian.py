@@ -10,7 +10,7 @@ ranks 0..99 fall into 20 bins of 5.
 import numpy as np
 import pytest
 
-from hpcvbi.infer import Tsnpe
+from hpcvbi.infer import Draws, Tsnpe
 
 A = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8], [0.8, 0.8], [0.0, 0.5]])
 SIGMA = 0.2
@@ -34,10 +34,11 @@ def exact_mean_and_sd(x):
 
 
 def learn(algorithm, seed):
-    states = [algorithm.init(2, OBSERVED)]
+    states, parts = [algorithm.init(2, OBSERVED)], []
     while not algorithm.done(states[-1]):
         u = algorithm.propose(states[-1], algorithm.draws, seed)
-        state, _ = algorithm.update(states[-1], u, simulate(u, seed + len(states)), seed)
+        parts.append(Draws.of(u, simulate(u, seed + len(states)), len(parts)))
+        state, _ = algorithm.update(states[-1], Draws.join(parts), seed)
         states.append(state)
     return states
 

@@ -1,4 +1,4 @@
-"""State and info of TSNPE: what the next step needs, and what only a person needs."""
+"""State and info of a neural method: what the next step needs, and what only a person needs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,8 +13,6 @@ STATE_DIMS: dict[str, tuple[str, ...]] = {
     "round": (),
     "n_params": (),
     "x_observed": ("feature",),
-    "u": ("row", "param"),
-    "x": ("row", "feature"),
     "low": ("feature",),
     "high": ("feature",),
     "center": ("feature",),
@@ -28,9 +26,8 @@ STATE_DIMS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class TsnpeState:
-    """What the next step needs. `u` and `x` are the finite rows of all rounds; the other arrays
-    describe the fitted mixture.
+class NeuralState:
+    """What the next step needs: the recording, how draws were scaled, and the fitted networks.
 
     `layout` is UTF-8 text: name and shape of each part of a row of `weights`. `threshold` is the
     log density, in scaled parameters, above which a point belongs to the truncated prior.
@@ -39,8 +36,6 @@ class TsnpeState:
     round: int
     n_params: int
     x_observed: np.ndarray
-    u: np.ndarray
-    x: np.ndarray
     low: np.ndarray
     high: np.ndarray
     center: np.ndarray
@@ -56,7 +51,7 @@ class TsnpeState:
         return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "TsnpeState":
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "NeuralState":
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
         values: dict[str, Any] = {name: _numbers(name, arrays) for name in STATE_DIMS}
         _check(values)
@@ -93,8 +88,8 @@ def _check(values: Mapping[str, np.ndarray]) -> None:
                 raise _refused(f"{name} has {size} entries along {dim}, elsewhere {sizes[dim]}")
     if values["round"] < 0 or values["n_params"] != sizes["param"]:
         raise _refused(f"it is of {sizes['param']} parameters, and says {values['n_params']}")
-    if values["round"] > 0 and not min(sizes["row"], sizes["member"], sizes["weight"]):
-        raise _refused("it holds no network, or no draws that it was fitted to")
+    if values["round"] > 0 and not min(sizes["member"], sizes["weight"]):
+        raise _refused("it holds no network")
     for name in ("scale", "u_scale"):
         if not (values[name] > 0).all():
             raise _refused(f"{name} must be positive")
@@ -112,11 +107,12 @@ def _refused(what: str) -> StoreMismatch:
 
 
 @dataclass(frozen=True, eq=False)
-class TsnpeInfo:
+class NeuralInfo:
     """What a person may want to know about an update.
 
     `masked` draws of this round had features that are not finite; learning conditions on their
-    absence. `leakage` is the share of the network's mass outside the prior at the observed
+    absence. `rows` of all rounds were learned from. `curve` is the held-out loss after each epoch,
+    per network. `leakage` is the share of the network's mass outside the prior at the observed
     features; `volume` the share of the prior kept by truncation. `observed_z` is the observation
     in standard deviations of the training features, and `observed_clipped` where it lies outside
     everything simulated: there the posterior is an extrapolation.
@@ -129,6 +125,7 @@ class TsnpeInfo:
     epochs: list[int]
     loss: list[float]
     validation_loss: list[float]
+    curve: list[list[float]]
     leakage: float
     volume: float
     observed_z: list[float]

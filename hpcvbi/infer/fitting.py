@@ -1,0 +1,92 @@
+"""How a network is fitted: steps of AdamW on mini-batches, until the held-out loss stops falling.
+
+Decoupled weight decay: Loshchilov & Hutter (2019), DOI 10.48550/arXiv.1711.05101. sbi's trainers
+offer no weight decay, which a few hundred draws need; they write log files, print, drop incomplete
+batches, and hold all draws in memory.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpcvbi.infer.batches import Table
+from hpcvbi.infer.ensemble import layout_of
+from hpcvbi.infer.estimator import Architecture, Estimator
+from hpcvbi.infer.isolation import deterministic, device_of, isolated
+
+LARGEST_GRADIENT = 5.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is fitted; `weight_decay` is that for 256 rows and falls with their number."""
+
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    validation: float
+    max_epochs: int
+    stop_after: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """One fitted network: flat weights, the text that says what they are, and how the fit went."""
+
+    weights: np.ndarray
+    layout: str
+    epochs: int
+    loss: float
+    validation_loss: float
+    curve: list[float]
+    """The held-out loss after each epoch."""
+
+
+def fit(
+    estimator: Estimator, architecture: Architecture, training: Training, table: Table, seed: int
+) -> Fitted:
+    """Fit a network to scaled draws."""
+    with isolated(seed) as torch, deterministic(torch, device := device_of(torch)):
+        net = estimator.build(architecture).to(device)
+        batches = table.batches(torch, device, training.validation)
+        optimiser = torch.optim.AdamW(
+            net.parameters(),
+            lr=training.learning_rate,
+            weight_decay=training.weight_decay * 256 / table.rows,
+        )
+        best, kept, loss, since, curve = np.inf, _copy(net), np.nan, 0, []
+        while len(curve) < training.max_epochs and since < training.stop_after:
+            net.train()
+            total, rows = 0.0, 0
+            for z, x in batches.epoch(training.batch):
+                optimiser.zero_grad(set_to_none=True)
+                losses = estimator.losses(net, z, x)
+                losses.mean().backward()
+                torch.nn.utils.clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+                optimiser.step()
+                total, rows = total + float(losses.sum().detach()), rows + len(z)
+            now = _held_out(torch, estimator, net, batches)
+            curve.append(now)
+            since += 1
+            if now < best:
+                best, kept, loss, since = now, _copy(net), total / rows, 0
+        weights = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
+        return Fitted(weights, layout_of(net), len(curve), loss, best, curve)
+
+
+def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Any) -> float:
+    """Mean loss of the held-out rows, with the same random numbers after every epoch."""
+    net.eval()
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(0)
+    total, rows = 0.0, 0
+    with torch.no_grad():
+        for z, x in batches.held_out():
+            total, rows = total + float(estimator.losses(net, z, x).sum()), rows + len(z)
+    torch.set_rng_state(state)
+    return total / rows
+
+
+def _copy(net: Any) -> list[Any]:
+    return [part.detach().clone() for part in net.state_dict().values()]

@@ -1,0 +1,55 @@
+"""torch as learning uses it: one thread, float32, a seed of its own, nothing of the caller's
+touched.
+
+Fitting runs on the GPU where torch finds one, by deterministic algorithms; all that is random is
+drawn on the CPU, and fitted networks are evaluated there. Bits are the same on one kind of device,
+not on CPU and GPU.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[Any]:
+    """Yield torch with one thread, float32 and its CPU generator seeded; restore the caller's
+    settings after.
+    """
+    import torch
+
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    torch.set_num_threads(1)  # bits depend on the number, and small matrices are slower with two
+    torch.set_default_dtype(torch.float32)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs as well
+    try:
+        yield torch
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(torch_state)
+        np.random.set_state(numpy_state)
+
+
+def device_of(torch: Any) -> Any:
+    """Return where to fit: a GPU if there is one that this process may use, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # cuBLAS reads it when it is first used, and without it is not deterministic
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return torch.device("cuda")
+
+
+@contextmanager
+def deterministic(torch: Any, device: Any) -> Iterator[None]:
+    """Refuse what has no deterministic algorithm on a GPU; on the CPU everything used has one."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -1,0 +1,279 @@
+"""What all neural methods have in common: rounds of proposing, fitting networks from scratch to the
+draws of all rounds, and drawing from what they say.
+
+Round 0 simulates draws of the prior. Every later round simulates draws of the prior cut to the
+region that holds all but `truncation` of the current posterior mass at the observed features,
+
+    u ~ U([0, 1]^p)  cut to  {u : q(u | x_observed) > t},    P_q(q(u | x_observed) <= t) =
+    truncation.
+
+Inside the region the draws have the shape of the prior, so that no correction is needed for any x
+whose posterior lies inside it; for other x the posterior is valid after round 0 only.
+
+Deistler, Goncalves & Macke (2022), Truncated proposals for scalable and hassle-free
+simulation-based inference, DOI 10.48550/arXiv.2210.04815.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from hpcvbi.core.errors import ConfigError, TooFewSurvivors
+from hpcvbi.core.seeds import derive_seed, generator
+from hpcvbi.infer.batches import InMemory, Streamed, Table, sample_of
+from hpcvbi.infer.conditioned import Conditioned
+from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.ensemble import Ensemble
+from hpcvbi.infer.estimator import Architecture, Estimator
+from hpcvbi.infer.fitting import Fitted, Training, fit
+from hpcvbi.infer.isolation import isolated
+from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
+from hpcvbi.infer.scaling import Scaling, fit_scaling
+from hpcvbi.infer.truncation import in_cube, sobol, uniform_in_region
+
+SAMPLES = 8192  # posterior draws that place the threshold, and cube points that measure the region
+
+
+@dataclass(frozen=True)
+class Neural:
+    """Settings of a neural method; a method names its `estimator` and its own defaults.
+
+    rounds, draws: how many rounds of how many simulated draws. network: see the estimator. hidden,
+    transforms: width and number of the network's steps. members: networks in the equal-weight
+    mixture, each with its own start and its own held-out rows; training costs that many times more.
+    batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `weight_decay`
+    holds for 256 rows and is scaled by 256 / rows; it stops when the held-out loss has not improved
+    for `stop_after` epochs. truncation: posterior mass given up at each truncation. clip_margin:
+    see `scaling.py`. min_survivors: fewest rows with finite features to learn from. candidates:
+    Sobol points tried before a proposal is filled by resampling.
+    """
+
+    estimator: ClassVar[Estimator]
+    by_draws: ClassVar[bool] = False
+
+    rounds: int = 2
+    draws: int = 256
+    network: str = ""
+    hidden: int = 64
+    transforms: int = 4
+    members: int = 1
+    batch: int = 50
+    learning_rate: float = 2e-3
+    weight_decay: float = 1.0
+    validation: float = 0.1
+    max_epochs: int = 300
+    stop_after: int = 20
+    truncation: float = 1e-3
+    clip_margin: float = 0.5
+    min_survivors: int = 64
+    candidates: int = 2**17
+
+    def __post_init__(self) -> None:
+        at_least = {"min_survivors": 20, "hidden": 2}
+        for name in ("rounds", "draws", "hidden", "transforms", "members", "batch", "max_epochs",
+                     "stop_after", "min_survivors", "candidates"):  # fmt: skip
+            _require(name, getattr(self, name), at_least.get(name, 1), np.inf)
+        for name in ("truncation", "validation"):
+            _require(name, getattr(self, name), 0.0, 0.5)
+        _require("learning_rate", self.learning_rate, 1e-6, 1.0)
+        for name in ("weight_decay", "clip_margin"):
+            _require(name, getattr(self, name), 0.0, 1e6)
+        if self.network not in self.estimator.networks:
+            raise ConfigError(
+                f"there is no network {self.network!r}. Known: {', '.join(self.estimator.networks)}"
+            )
+
+    @property
+    def fits(self) -> int:
+        """Networks that an update fits."""
+        return self.members
+
+    def init(self, n_params: int, x_observed: np.ndarray) -> NeuralState:
+        """Return the state before any simulation; `x_observed` has shape (feature,)."""
+        x_observed = np.asarray(x_observed, float)
+        if x_observed.ndim != 1 or not len(x_observed) or not np.isfinite(x_observed).all():
+            raise ConfigError(
+                "the observed features must be a vector of finite numbers; leave out features that "
+                f"the recording does not have, got {x_observed!r}"
+            )
+        if n_params < 1:
+            raise ConfigError("nothing to infer: give at least one parameter a prior")
+        features, params = np.zeros(len(x_observed)), np.zeros(n_params)
+        return NeuralState(
+            0, n_params, x_observed,
+            features, features, features, features + 1, params, params + 1,
+            np.empty((0, 0), np.float32), np.empty(0, np.uint8), -np.inf,
+        )  # fmt: skip
+
+    def propose(self, state: NeuralState, n: int, seed: int) -> np.ndarray:
+        """Return `n` draws (draw, param) of the prior, truncated to the posterior's region after
+        the first round.
+        """
+        rng = generator("propose", seed)
+        if state.round == 0:
+            return sobol(state.n_params, rng)(n)
+        with isolated(derive_seed("propose", seed)):
+            at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
+            return uniform_in_region(
+                at_observed.log_density,
+                state.threshold,
+                lambda k: at_observed.sample(k, rng)[0],
+                state.n_params,
+                n,
+                self.candidates,
+                rng,
+            )
+
+    def update(self, state: NeuralState, draws: Draws, seed: int) -> tuple[NeuralState, NeuralInfo]:
+        """Fit networks to the draws of all rounds so far; TooFewSurvivors where few are whole."""
+        if (draws.u.shape[1], draws.x.shape[1]) != (state.n_params, len(state.x_observed)):
+            raise ConfigError(
+                f"u must have shape (draw, {state.n_params}) and x (draw, {len(state.x_observed)}),"
+                f" got {draws.u.shape} and {draws.x.shape}"
+            )
+        whole = draws.whole
+        rows, last = int(whole.sum()), draws.round == state.round
+        if rows < self.min_survivors:
+            raise TooFewSurvivors(
+                f"round {state.round}: {rows} draws with finite features in all rounds, at least "
+                f"{self.min_survivors} are needed; {int((last & ~whole).sum())} of this round's "
+                f"{int(last.sum())} draws failed. Narrow the priors to where the model is stable, "
+                "leave out features that are not defined there, or simulate more draws a round"
+            )
+        some = sample_of(draws, whole, generator("scaling", seed))
+        scaling = fit_scaling(some, self.clip_margin)
+        kept = draws.u[whole]
+        center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
+        table = _table(draws, whole, center, scale, scaling)
+        fits = self._fit(state, table, seed)
+        state = replace(
+            state, round=state.round + 1,
+            low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
+            u_center=center, u_scale=scale,
+            weights=np.stack([f.weights for f in fits]),
+            layout=np.frombuffer(fits[0].layout.encode(), np.uint8),
+        )  # fmt: skip
+        threshold, volume, leakage = self._region(state, seed)
+        observed = state.x_observed
+        info = NeuralInfo(
+            round=state.round - 1,
+            draws=int(last.sum()),
+            masked=int((last & ~whole).sum()),
+            rows=rows,
+            epochs=[f.epochs for f in fits],
+            loss=[f.loss for f in fits],
+            validation_loss=[f.validation_loss for f in fits],
+            curve=[f.curve for f in fits],
+            leakage=leakage,
+            volume=volume,
+            observed_z=scaling.unclipped(observed).tolist(),
+            observed_clipped=scaling.beyond(observed).tolist(),
+            clipped=scaling.beyond(some).mean(axis=0).tolist(),
+        )
+        return replace(state, threshold=threshold), info
+
+    def done(self, state: NeuralState) -> bool:
+        """Whether all rounds are learned."""
+        return state.round >= self.rounds
+
+    def posterior(
+        self, state: NeuralState, x: np.ndarray, n: int, seed: int, draws: Draws | None = None
+    ) -> np.ndarray:
+        """Return `n` posterior draws (draw, param) given `x` (feature,), or (case, draw, param)
+        given (case, feature).
+        """
+        self._check_fitted(state)
+        x = np.asarray(x, float)
+        if x.shape[-1:] != state.x_observed.shape or not np.isfinite(x).all():
+            raise ConfigError(
+                f"x must hold {len(state.x_observed)} finite features, got shape {x.shape}"
+            )
+        cases = np.atleast_2d(x)
+        seeds = [seed] if x.ndim == 1 else [derive_seed("case", seed, i) for i in range(len(x))]
+        with isolated(derive_seed("posterior", seed)):
+            ensemble = self._ensemble(state)
+            drawn = [
+                Conditioned(ensemble, state, case).sample(n, generator("posterior", own))[0]
+                for case, own in zip(cases, seeds, strict=True)
+            ]
+        return np.stack(drawn)[0] if x.ndim == 1 else np.stack(drawn)
+
+    def log_density(self, state: NeuralState, u: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Log density (row,) of the networks at `u` (row, param) given `x` (feature,); not
+        corrected for leakage, and up to a constant where the method's densities are.
+        """
+        self._check_fitted(state)
+        with isolated(0):
+            density = Conditioned(self._ensemble(state), state, x).log_density(u)
+        return density - np.log(state.u_scale).sum()
+
+    def inside(self, state: NeuralState, u: np.ndarray) -> np.ndarray:
+        """Which rows of `u` (row, param) the next round's proposal may visit."""
+        if state.round == 0:
+            return in_cube(u)
+        with isolated(0):
+            at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
+            density = at_observed.log_density(u)
+        return in_cube(u) & (density > state.threshold)
+
+    def to_arrays(self, state: NeuralState) -> dict[str, np.ndarray]:
+        """Return the state as named arrays of numbers; their dimensions are in
+        `neural_state.STATE_DIMS`.
+        """
+        return state.to_arrays()
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> NeuralState:
+        """Inverse of `to_arrays`, bit for bit."""
+        return NeuralState.from_arrays(arrays)
+
+    def _check_fitted(self, state: NeuralState) -> None:
+        if state.round == 0:
+            raise ConfigError("there is no posterior before the first update")
+
+    def _architecture(self, state: NeuralState) -> Architecture:
+        features = len(state.x_observed)
+        return Architecture(state.n_params, features, self.network, self.hidden, self.transforms)
+
+    def _fit(self, state: NeuralState, table: Table, seed: int) -> list[Fitted]:
+        training = Training(
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            validation=self.validation,
+            max_epochs=self.max_epochs,
+            stop_after=self.stop_after,
+        )
+        architecture = self._architecture(state)
+        return [
+            fit(self.estimator, architecture, training, table, derive_seed("fit", seed, member))
+            for member in range(self.members)
+        ]
+
+    def _ensemble(self, state: NeuralState) -> Ensemble:
+        layout = state.layout.tobytes().decode()
+        return Ensemble(self.estimator, self._architecture(state), state.weights, layout)
+
+    def _region(self, state: NeuralState, seed: int) -> tuple[float, float, float]:
+        """Threshold of the truncated prior, the share of the prior it keeps, and the leakage."""
+        rng = generator("region", seed)
+        with isolated(derive_seed("region", seed)):
+            at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
+            drawn, share = at_observed.sample(SAMPLES, rng)
+            threshold = float(np.quantile(at_observed.log_density(drawn), self.truncation))
+            points = sobol(state.n_params, rng)(SAMPLES)
+            volume = float((at_observed.log_density(points) > threshold).mean())
+        return threshold, volume, 1.0 - share
+
+
+def _table(
+    draws: Draws, whole: np.ndarray, center: np.ndarray, scale: np.ndarray, scaling: Scaling
+) -> Table:
+    if not isinstance(draws.x, np.ndarray):
+        return Streamed(draws.u, draws.x, whole, center, scale, scaling)
+    return InMemory((draws.u[whole] - center) / scale, scaling.apply(draws.x[whole]))
+
+
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")
