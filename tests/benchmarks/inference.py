@@ -131,7 +131,16 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
-def options() -> argparse.Namespace:
+def warm_up() -> None:
+    """Import what methods import lazily, so that no cell is charged for it."""
+    import pyabc
+    import sbi.inference
+    import sbi.neural_nets.net_builders
+
+    assert pyabc and sbi
+
+
+def options(words: Sequence[str] | None) -> argparse.Namespace:
     """What the command line asks for, filled up by the defaults."""
     parser = argparse.ArgumentParser(description="C2ST against the budget of simulations")
     parser.add_argument(
@@ -145,19 +154,20 @@ def options() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="of each posterior, at most 10000")
     parser.add_argument("--minutes", type=float, default=np.inf, help="then no cell is started")
     parser.add_argument("--target", type=Path, help="folder of the results")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     for name, value in (QUICK if asked.quick else FULL).items():
         if getattr(asked, name) is None:
             setattr(asked, name, value)
     return asked
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Measure what is not measured yet, print, draw."""
-    asked = options()
+    asked = options(words)
     path, failed = asked.target / "inference.csv", 0
     end = time.monotonic() + 60 * asked.minutes
     warnings.filterwarnings("ignore", category=UserWarning)
+    warm_up()
     for cell in cells(asked):
         if cell in {row.cell for row in read(path)}:
             continue

@@ -26,7 +26,8 @@ PLANE = [name for name in SBIBM if TASKS[name].n_params == 2]
 EARLIEST, LATEST = 1, 10
 
 needs_reference = pytest.mark.skipif(
-    not reference.available(), reason="sbibm's data are missing: make bench-inference installs them"
+    not reference.available(),
+    reason="sbibm's data are missing: make build/sbibm/.installed gets them",
 )
 
 

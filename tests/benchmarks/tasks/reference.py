@@ -1,7 +1,8 @@
 """Observations and reference posteriors of sbibm 1.1.0: its data files, read without importing it.
 
-The files lie in the installed package (`pip install --no-deps sbibm==1.1.0`), or in the folder
-that HPCVBI_SBIBM names: an unpacked wheel, with `sbibm/tasks` in it.
+The files lie in the folder that HPCVBI_SBIBM names (an unpacked wheel, with `sbibm/tasks` in it),
+in build/sbibm of the repository (where `make bench-inference` puts them), or in the installed
+package.
 
 Lueckmann, Boelts, Greenberg, Goncalves & Macke (2021), Benchmarking simulation-based inference,
 DOI 10.48550/arXiv.2101.04653.
@@ -15,25 +16,25 @@ from pathlib import Path
 import numpy as np
 
 
+BUILT = Path(__file__).parents[3] / "build" / "sbibm"
+
+
 class NoReference(Exception):
     """sbibm's data are not on this machine; the message says how to get them."""
 
 
 def folder() -> Path:
     """Return the folder of sbibm's tasks, or raise NoReference."""
-    if named := os.environ.get("HPCVBI_SBIBM"):
-        candidates = [Path(named, "sbibm", "tasks"), Path(named, "tasks")]
-    else:
-        spec = find_spec("sbibm")  # of a top-level package: finds it without importing it
-        candidates = [Path(place, "tasks") for place in spec.submodule_search_locations or ()] \
-            if spec else []  # fmt: skip
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate
-    where = f"HPCVBI_SBIBM is {named}, and holds no sbibm/tasks" if named else "it is not installed"
+    named = os.environ.get("HPCVBI_SBIBM")
+    places = [Path(named, "sbibm") if named else BUILT / "sbibm"]
+    if not named and (spec := find_spec("sbibm")):  # finds a top-level package, imports nothing
+        places += map(Path, spec.submodule_search_locations or ())
+    for place in places:
+        if (place / "tasks").is_dir():
+            return place / "tasks"
     raise NoReference(
-        f"the reference posteriors of sbibm are missing: {where}. "
-        "pip install --no-deps sbibm==1.1.0 (18 MB), or make bench-inference, which does it"
+        f"the reference posteriors of sbibm are missing: there is no {places[0] / 'tasks'}. "
+        "make build/sbibm/.installed gets them (18 MB), as make bench-inference does"
     )
 
 
