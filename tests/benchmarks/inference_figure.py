@@ -97,7 +97,7 @@ def draw(rows: Sequence[Row], about: str, path: Path) -> None:
         _panel(axes, rows, task)
     inches, wide = figure.get_figheight(), figure.get_figwidth()
     figure.subplots_adjust(
-        left=0.55 / wide, right=1 - 0.95 / wide, wspace=0.48, hspace=0.3,
+        left=0.55 / wide, right=1 - 1.15 / wide, wspace=0.52, hspace=0.3,
         top=1 - 1.1 / inches, bottom=0.65 / inches,
     )  # fmt: skip
     figure.text(0.15 / wide, 1 - 0.35 / inches, "C2ST against the number of simulations",

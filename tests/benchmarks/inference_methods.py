@@ -12,14 +12,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from inference_pyabc import pyabc_posterior
+from inference_pyabc import population_size, pyabc_posterior
 from tasks import Task
 
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer import ALGORITHMS, learn
 
 BUDGETS = (316, 1000, 3162, 10_000, 31_623, 100_000)
-NEAREST = 100  # draws that plain rejection keeps
+NEAREST = 100  # draws that rejection keeps, as in Lueckmann et al. (2021)
 
 
 class OverBudget(Exception):
@@ -66,10 +66,14 @@ def _sequential(budget: int) -> dict[str, Any]:
 
 
 def _populations(budget: int) -> dict[str, Any]:
-    return {"rounds": 5 if budget < 3000 else 10}
+    return {"rounds": 20, "particles": population_size(budget)}  # as many as pyABC's
 
 
-def _no_rounds(budget: int) -> dict[str, Any]:
+def _nearest(budget: int) -> dict[str, Any]:
+    return {"rounds": 1, "quantile": min(1.0, NEAREST / budget)}
+
+
+def _draws_alone(budget: int) -> dict[str, Any]:
     return {"rounds": 1}
 
 
@@ -81,9 +85,9 @@ SETTINGS: dict[str, Callable[[int], dict[str, Any]]] = {
     "nre": _sequential,
     "fmpe": _once,
     "npse": _once,
-    "rejection": _no_rounds,
-    "regression": _no_rounds,
-    "knn": _no_rounds,
+    "rejection": _nearest,
+    "regression": _draws_alone,
+    "knn": _draws_alone,
     "abc_smc": _populations,
 }
 """For each algorithm, rounds and settings at a budget; of those, each takes what it has."""
