@@ -35,13 +35,13 @@ from tasks.reference import NoReference
 
 from hpcvbi.core.errors import HpcvbiError
 
-SAMPLES = 10_000
 QUICK = {
-    "tasks": ["gaussian_linear", "two_moons", "linear_brain"],
-    "budgets": [316, 1000],
+    "tasks": ["two_moons", "linear_brain"],
+    "budgets": [1000],
     "observations": [1],
     "seeds": [1],
-    "samples": 2000,
+    "samples": 1000,
+    "minutes": 6.0,
     "target": TARGET / "quick",
 }
 FULL = {
@@ -49,7 +49,8 @@ FULL = {
     "budgets": list(BUDGETS),
     "observations": [1, 2, 3],
     "seeds": [1],
-    "samples": SAMPLES,
+    "samples": 10_000,
+    "minutes": np.inf,
     "target": TARGET,
 }
 assert measure.THREADS
@@ -152,7 +153,7 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--observations", nargs="+", type=int, help="from 1 to 10")
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--samples", type=int, help="of each posterior, at most 10000")
-    parser.add_argument("--minutes", type=float, default=np.inf, help="then no cell is started")
+    parser.add_argument("--minutes", type=float, help="then no cell is started")
     parser.add_argument("--target", type=Path, help="folder of the results")
     asked = parser.parse_args(words)
     for name, value in (QUICK if asked.quick else FULL).items():
