@@ -26,14 +26,14 @@ class NoReference(Exception):
 def folder() -> Path:
     """Return the folder of sbibm's tasks, or raise NoReference."""
     named = os.environ.get("HPCVBI_SBIBM")
-    places = [Path(named, "sbibm") if named else BUILT / "sbibm"]
-    if not named and (spec := find_spec("sbibm")):  # finds a top-level package, imports nothing
-        places += map(Path, spec.submodule_search_locations or ())
-    for place in places:
-        if (place / "tasks").is_dir():
-            return place / "tasks"
+    place = Path(named) if named else BUILT
+    if (place / "sbibm" / "tasks").is_dir():
+        return place / "sbibm" / "tasks"
+    # the specification of a top-level package is found without importing it
+    if not named and (spec := find_spec("sbibm")) and spec.origin:
+        return Path(spec.origin).parent / "tasks"
     raise NoReference(
-        f"the reference posteriors of sbibm are missing: there is no {places[0] / 'tasks'}. "
+        f"the reference posteriors of sbibm are missing: there is no {place / 'sbibm' / 'tasks'}. "
         "make build/sbibm/.installed gets them (18 MB), as make bench-inference does"
     )
 
