@@ -6,10 +6,8 @@
 
 A row is added to inference.csv as soon as it is measured, and never measured again: the same
 command resumes. Several may run at once on different tasks. The linear brain's means and widths
-against the exact ones go to inference_ou.csv. The C2ST is that of Lueckmann et al. (2021), DOI
-10.48550/arXiv.2101.04653: a classifier's held-out accuracy in five folds, with two hidden layers of
-ten times the parameters, on standardised samples. CPU seconds hold simulating, learning and
-sampling, not the C2ST.
+against the exact ones go to inference_ou.csv. CPU seconds hold simulating, learning
+and sampling, not the C2ST.
 """
 
 import argparse
@@ -34,6 +32,7 @@ from tasks.linear_posterior import LINEAR_BRAIN, MadeUp, given_features, given_r
 from tasks.reference import NoReference
 
 from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.evaluate import c2st
 
 QUICK = {
     "tasks": ["two_moons", "linear_brain"],
@@ -54,18 +53,6 @@ FULL = {
     "target": TARGET,
 }
 assert measure.THREADS
-
-
-def c2st(reference: np.ndarray, samples: np.ndarray) -> float:
-    """Return the accuracy with which a classifier tells samples from the reference's."""
-    import torch
-    from sbi.utils.metrics import c2st as accuracy
-
-    wide = 10 * reference.shape[1]
-    network = {"activation": "relu", "hidden_layer_sizes": (wide, wide), "max_iter": 10_000,
-               "solver": "adam"}  # fmt: skip
-    pair = [torch.as_tensor(part, dtype=torch.float32) for part in (reference, samples)]
-    return float(accuracy(*pair, seed=1, classifier="mlp", classifier_kwargs=network))
 
 
 @cache
@@ -117,7 +104,7 @@ def measured(cell: Cell, samples: int) -> tuple[Row, list[Moments]]:
     task: Task = TASKS[cell.task]
     reference = reference_of(cell.task, cell.observation)[:samples]
     found, took = run(cell.method, task, cell.observation, cell.budget, cell.seed, samples)
-    row = Row(*vars(cell).values(), c2st(reference, found), took)
+    row = Row(*vars(cell).values(), c2st(reference, found, seed=1).accuracy, took)
     return row, moments(cell, found) if cell.task == "linear_brain" else []
 
 
