@@ -21,8 +21,8 @@ class _Spent(Exception):
 
 
 def population_size(budget: int) -> int:
-    """Particles of a population: some ten populations fit at first, then each costs more."""
-    return int(np.clip(budget // 20, 50, 1000))
+    """Particles of a population, as Lueckmann et al. (2021) chose them."""
+    return int(np.clip(budget // 10, 100, 1000))
 
 
 def pyabc_posterior(
