@@ -44,8 +44,11 @@ class BayesOpt(Optimiser):
                 f"{self.rounds} rounds of {self.points} points are more than bayes_opt can learn "
                 f"from, {MOST_POINTS}: write more replicates, fewer draws, or algorithm: cmaes"
             )
-        if not 1 <= self.candidates <= 2**17:
-            raise ConfigError(f"candidates must lie between 1 and 131072, got {self.candidates!r}")
+        if not self.points <= self.candidates <= 2**17:
+            raise ConfigError(
+                f"candidates must lie between the {self.points} points of a round and {2**17}, got "
+                f"{self.candidates!r}"
+            )
 
     def search(self, state: OptimumState, seed: int) -> np.ndarray:
         """Return the points (point, param) of the next round."""
@@ -58,7 +61,7 @@ class BayesOpt(Optimiser):
         candidates = np.concatenate([far, np.clip(near, 0.0, 1.0)])
         u, y = state.u, _told(state)
         with threadpool_limits(1):  # bits depend on the number
-            kernel = _process(u, y).kernel_
+            kernel, free = _process(u, y).kernel_, np.ones(len(candidates), bool)
             for _ in range(self.points):
                 process = _process(u, y, kernel)
                 lowest = process.predict(u).min()
@@ -66,7 +69,8 @@ class BayesOpt(Optimiser):
                 sd = np.maximum(sd, 1e-12)
                 z = (lowest - mean) / sd
                 density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
-                best = np.argmax(sd * (z * ndtr(z) + density))
+                best = np.argmax(np.where(free, sd * (z * ndtr(z) + density), -np.inf))
+                free[best] = False
                 u, y = np.vstack([u, candidates[best]]), np.append(y, mean[best])
         return u[len(state.u) :]
 
@@ -85,16 +89,20 @@ def _told(state: OptimumState) -> np.ndarray:
 
 
 def _process(u: np.ndarray, y: np.ndarray, kernel: Any = None) -> Any:
-    """Fit a Gaussian process to `y` (point,); with a `kernel`, leave it as it is."""
+    """Fit a Gaussian process to `y` (point,); a `kernel` found before is left as it is, and its
+    predictions are of the loss without noise.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-    settings: dict[str, Any] = {"kernel": kernel, "optimizer": None}
     if kernel is None:
         start: Any = np.full(u.shape[1], 0.5)
         lengths = Matern(start, (0.03, 30.0), nu=2.5)
-        settings = {"kernel": ConstantKernel() * lengths + WhiteKernel(0.1)}
+        settings: dict[str, Any] = {"kernel": ConstantKernel() * lengths + WhiteKernel(0.1)}
+    else:
+        noise = max(kernel.k2.noise_level, 1e-8)
+        settings = {"kernel": kernel.k1, "alpha": noise, "optimizer": None}
     process = GaussianProcessRegressor(**settings, normalize_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is no failure

@@ -50,6 +50,7 @@ class Grid(Optimiser):
 
     def init(self, n_params: int, x_observed: np.ndarray) -> OptimumState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
+        state = super().init(n_params, x_observed)
         levels = round(self.points ** (1 / n_params))
         if self.design == "factorial" and (levels < 2 or levels**n_params != self.points):
             near = " or ".join(
@@ -59,7 +60,7 @@ class Grid(Optimiser):
                 f"a factorial of {n_params} parameters has k^{n_params} points, not {self.points}: "
                 f"write draws: {near}, or design: sobol"
             )
-        return super().init(n_params, x_observed)
+        return state
 
     def start(self, n_params: int, seed: int) -> np.ndarray:
         """Return the points (point, param), spread over the prior."""
