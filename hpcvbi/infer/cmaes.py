@@ -40,7 +40,7 @@ class CmaEs(Optimiser):
     rounds: int = 20
     draws: int = 16
     step: float = 0.2
-    tolerance: float = 1e-4
+    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,6 +21,7 @@ from hpcvbi.infer.composite_loss import Weights, losses, points_of, prior_spread
 from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.truncation import sobol
 
+MOST_ROUNDS = 1000
 STATE_DIMS: dict[str, tuple[str, ...]] = {
     "round": (),
     "x_observed": ("feature",),
@@ -93,6 +94,8 @@ class Optimiser:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an integer from 1 on, got {value!r}")
+        if self.rounds > MOST_ROUNDS:
+            raise ConfigError(f"rounds must be {MOST_ROUNDS} at most, got {self.rounds}")
         if self.draws % self.replicates or self.points < self.fewest_points:
             raise ConfigError(
                 f"draws = {self.draws} are no {self.fewest_points} points or more of replicates = "

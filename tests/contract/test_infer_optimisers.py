@@ -214,6 +214,7 @@ def test_a_factorial_has_every_combination_of_levels():
         (lambda: Grid(design="hexagonal"), "no design 'hexagonal'. Known: sobol, factorial"),
         (lambda: CmaEs(draws=10, replicates=3), "write a multiple of 3 from 12 on"),
         (lambda: CmaEs(draws=4, replicates=2), "write a multiple of 2 from 8 on"),
+        (lambda: CmaEs(rounds=1001), "rounds must be 1000 at most"),
         (lambda: CmaEs(draws=0), "draws must be an integer"),
         (lambda: CmaEs(step=0.0), "step must lie between"),
         (lambda: BayesOpt(rounds=100, draws=100), "100 rounds of 100 points"),
