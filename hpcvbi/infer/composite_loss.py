@@ -97,11 +97,11 @@ def weights_of(given: Any, groups: Mapping[str, str]) -> Weights:
 
 def _unknown(name: str, features: list[str], groups: list[str]) -> str:
     near = get_close_matches(str(name), (*TERMS, *groups, *features), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
     return (
-        f"weights: the study has no feature {name!r} and no feature of a group of this name{hint} "
+        f"weights: the study has no feature {name!r}, and no group of this name has one{hint}. "
         f"Groups: {', '.join(groups)}; features: {', '.join(features)}; and {' and '.join(TERMS)}"
-    ).replace(f"{name!r} and", f"{name!r}, and")
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,7 +76,7 @@ def test_weights_go_by_feature_or_by_group(given, groups):
     [
         (
             {"spectrum": 1.0},
-            r"no feature 'spectrum', and no feature of a group .*Groups: fc, dynam",
+            r"no feature 'spectrum', and no group of this name .*Groups: fc, dynam",
         ),
         ({"stabilty": 1.0}, "did you mean 'stability'"),
         ({"fc": -1.0}, "from 0 on"),
