@@ -60,15 +60,17 @@ def test_the_optimum_of_a_noisy_quadratic_is_found(algorithm, within):
     ids=["grid", "cmaes", "bayes_opt"],
 )
 def test_linear_features_lead_to_the_most_likely_point(algorithm):
-    found = learn(algorithm, simulate, 2, OBSERVED, 2)
     covariance = SIGMA**2 * np.linalg.inv(A.T @ A)
     sd = np.sqrt(np.diag(covariance))
-    scaled = least_squares(found.state.spread)
-    assert (np.abs(found.state.best - scaled) < 0.4 * sd).all()
-    # features in units of their prior spread are not weighted as the likelihood does
-    likely = least_squares(np.ones(len(A)))
-    assert (np.abs(scaled - likely) < 0.4 * sd).all()
-    assert (np.abs(found.state.best - likely) < 0.6 * sd).all()
+    off = []
+    for seed in range(3):
+        found = learn(algorithm, simulate, 2, OBSERVED, seed)
+        scaled = least_squares(found.state.spread)
+        off.append(np.abs(found.state.best - scaled) / sd)
+        # features in units of their prior spread are not weighted as the likelihood does
+        likely = least_squares(np.ones(len(A)))
+        assert (np.abs(scaled - likely) < 0.4 * sd).all()
+    assert (np.median(off, axis=0) < 0.4).all() and np.max(off) < 0.8, off
 
 
 def test_cmaes_needs_fewer_draws_than_the_grid_in_five_dimensions():
