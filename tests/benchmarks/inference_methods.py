@@ -91,6 +91,8 @@ SETTINGS: dict[str, Callable[[int], dict[str, Any]]] = {
     "abc_smc": _populations,
 }
 """For each algorithm, rounds and settings at a budget; of those, each takes what it has."""
+POINTS = ("grid", "cmaes", "bayes_opt")
+"""Algorithms that search for one best point, and claim no posterior to compare."""
 
 
 def algorithm(name: str, budget: int) -> Any:
