@@ -7,7 +7,7 @@ last region,
 
 and there the posterior of a case is q(u | x) cut to R, as outside R only the first round has drawn.
 A method whose later rounds aim at the recording in another way is right there only: it says so by
-`local = True`, and has no cases.
+`local = True`, and has no cases. Nor has an optimiser, whose `kind` is no posterior.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.steps import Arrays, draws_of, learnable
 
+POSTERIOR = "posterior"
 DRAWS = 99
 """Posterior draws of a case: ranks 0 ... 99."""
 AT_RECORDING = 1000
@@ -33,8 +34,9 @@ TOGETHER = 64
 
 
 def has_cases(algorithm: Algorithm[Any]) -> bool:
-    """Whether the posterior is for more than the recording, so that calibration can be checked."""
-    return not (getattr(algorithm, "local", False) and algorithm.rounds > 1)
+    """Whether there is a posterior, for more than the recording: calibration can be checked."""
+    local = getattr(algorithm, "local", False) and algorithm.rounds > 1
+    return getattr(algorithm, "kind", POSTERIOR) == POSTERIOR and not local
 
 
 def truths(algorithm: Algorithm[Any], space: Space, n: int, seed: int, state: Arrays) -> np.ndarray:
