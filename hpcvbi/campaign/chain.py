@@ -151,10 +151,10 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         yield Simulate("calibration", truths, read=())
         check = partial(check_calibration, algorithm, space, seed("calibration"))
         round_: Reads = {"calibration": ("calibration", TRAINING), "observed": observed}
-        calibrated = yield Learn("calibration", check, {**round_, **reads})
+        calibrated = yield Learn("check_calibration", check, {**round_, **reads})
     check = partial(check_recording, names, seed("recording"))
     prior: Reads = {"prior": ("round_000", ("status", "features")), "observed": observed}
-    beside = yield Learn("recording", check, prior)
+    beside = yield Learn("check_recording", check, prior)
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
     numbers, words = judge(
         Evidence(

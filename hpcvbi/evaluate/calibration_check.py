@@ -31,6 +31,8 @@ from hpcvbi.evaluate.rank_bands import rank_bands
 
 LEVELS = np.array([0.5, 0.8, 0.9])
 ALPHA = 0.05
+SHIFTED = 2.5
+"""Standard errors of the mean rank from which on posteriors count as off to one side."""
 FEWEST = 20
 """Cases below which nothing is said."""
 LOCAL = 100, 1000
@@ -39,6 +41,7 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], str]] = {
     "calibration_cases": ((), "simulated cases with known truth that calibration was checked on"),
     "calibration_left_out": ((), "cases left out: failed, or hardly any draw inside the region"),
     "calibrated": ((), "whether no look found the method miscalibrated; NaN where none was had"),
+    "calibration_draws": ((), "posterior draws of each case"),
     "sbc_p": (("param",), "p-value of the truths' ranks being uniform, of the whole ECDF"),
     "sbc_inside": (("param",), "whether their ECDF stays in its 95 % band"),
     "sbc_deviation": (("param",), "largest deviation of their ECDF from the diagonal, with sign"),
@@ -114,6 +117,7 @@ def calibration_check(cases: Cases, seed: int) -> dict[str, np.ndarray]:
     return numbers | {
         "calibration_cases": np.array(count),
         "calibration_left_out": np.array(len(cases.kept) - count),
+        "calibration_draws": np.array(draws),
         "calibrated": np.array(float(min(looks) > ALPHA / len(looks))),
         "sbc_p": bands.p_value,
         "sbc_inside": bands.inside.astype(float),
@@ -136,16 +140,26 @@ def calibration_words(numbers: Mapping[str, np.ndarray], names: Sequence[str]) -
     for column, name in enumerate(names):
         p = numbers["sbc_p"][column]
         if p * len(names) <= alpha:
-            held = numbers["coverage"][-1, column]
-            said.append(
-                f"{name} ({held:.0%} of the truths inside {LEVELS[-1]:.0%} intervals, {_p(p)})"
-            )
+            said.append(f"{name} ({_how(numbers, column)}, {_p(p)})")
     if (p := float(numbers["tarp_p"])) <= alpha:
-        width = "narrow" if numbers["tarp_width"] < 0 else "wide"
-        said.append(f"all parameters together (too {width}, TARP {_p(p)})")
+        said.append(f"all parameters together (TARP {_p(p)})")
     if (p := float(numbers["local_p"])) <= alpha:
         said.append(f"the posterior at the recording (L-C2ST {_p(p)})")
     return ", ".join(said)
+
+
+def _how(numbers: Mapping[str, np.ndarray], column: int) -> str:
+    """Say in which way the posteriors of a parameter are wrong."""
+    ranks = numbers["calibration_rank"][:, column]
+    ranks = ranks[np.isfinite(ranks)]
+    off = numbers["coverage"][:, column] - LEVELS
+    worst = int(np.argmax(np.abs(off) / numbers["coverage_tolerance"]))
+    held = f"{numbers['coverage'][worst, column]:.0%} of the truths inside {LEVELS[worst]:.0%}"
+    # ranks of a calibrated posterior have mean 1/2 of the draws, and variance 1/12 of their square
+    shift = (ranks.mean() / numbers["calibration_draws"] - 0.5) * np.sqrt(12 * len(ranks))
+    if abs(shift) > SHIFTED:
+        return f"on average too {'low' if shift > 0 else 'high'}: {held} intervals"
+    return f"too {'narrow' if off[worst] < 0 else 'wide'}: {held} intervals"
 
 
 def _p(p: float) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 
 from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.evaluate.rank_bands import rank_bands
-from hpcvbi.infer.calibration import DRAWS
 from hpcvbi.report.read import Judged
 from hpcvbi.report.style import (
     BLUE,
@@ -45,7 +44,7 @@ def calibration_curves(result: Judged) -> "Figure":
 
 
 def _ranks(axes: "Axes", result: Judged, ranks: np.ndarray) -> None:
-    bands = rank_bands(ranks, DRAWS)
+    bands = rank_bands(ranks, int(result.number("calibration_draws")))
     lower, upper = bands.lower - bands.points, bands.upper - bands.points
     axes.fill_between(bands.points, lower, upper, color=PALE, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.7)
@@ -60,7 +59,8 @@ def _ranks(axes: "Axes", result: Judged, ranks: np.ndarray) -> None:
 def _coverage(axes: "Axes", result: Judged, ranks: np.ndarray, credibility: np.ndarray) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.7)
     # the smallest central interval between draws that holds the truth
-    central = np.abs(2 * ranks - DRAWS) / DRAWS
+    draws = result.number("calibration_draws")
+    central = np.abs(2 * ranks - draws) / draws
     share = np.arange(1, len(ranks) + 1) / len(ranks)
     for column in range(len(result.params)):
         colour = COLOURS[column % len(COLOURS)]

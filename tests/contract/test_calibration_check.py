@@ -66,7 +66,8 @@ def test_too_narrow_posteriors_are_named() -> None:
     found = calibration_check(narrow(exact(60)), 1)
     words = calibration_words(found, NAMES)
     assert found["calibrated"] == 0 and found["tarp_width"] < 0 and np.isnan(found["local_p"])
-    assert "G (" in words and "sigma (" in words and "too narrow, TARP" in words
+    assert "G (" in words and "sigma (" in words and "all parameters together (TARP p" in words
+    assert words.count("too narrow: ") == 2
     assert (found["calibration_z"] > 1.2).all() and not found["sbc_inside"].any()
 
 
@@ -74,7 +75,7 @@ def test_one_wrong_parameter_of_two_is_named_alone() -> None:
     cases = exact(60)
     shifted = cases.samples + np.array([0.0, 0.2])
     words = calibration_words(calibration_check(replace(cases, samples=shifted), 1), NAMES)
-    assert "sigma (" in words and "G (" not in words
+    assert "sigma (on average too high: " in words and "G (" not in words
 
 
 def test_from_a_hundred_cases_on_the_posterior_at_the_recording_is_tested() -> None:
