@@ -82,6 +82,7 @@ def training_curves(result: Judged) -> "Figure":
         for member, curve in enumerate(info.get("curve", ())):
             label = f"round {number}" if member == 0 and number < NAMED else None
             axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=label, alpha=0.8)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="epoch", ylabel="held-out loss")
     axes.legend()
     return figure

@@ -126,8 +126,9 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
                 data_uri(calibration_curves(result)),
                 "Calibration over simulations with known truth. Left: ECDF of the truths' ranks "
                 "less the diagonal, with the band that a calibrated one stays in (95 %). Right: "
-                "share of truths inside regions of each credibility; below the diagonal the "
-                "posterior is too narrow.",
+                "share of truths inside regions of each credibility; below the diagonal a "
+                "parameter's posteriors are too narrow, while TARP, of all parameters together, "
+                "then lies above it at first.",
             )
         )
     if any("curve" in info for info in result.learning):
