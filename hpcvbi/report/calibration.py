@@ -75,6 +75,8 @@ def _coverage(axes: "Axes", result: Judged, ranks: np.ndarray, credibility: np.n
 @styled
 def training_curves(result: Judged) -> "Figure":
     """Draw the held-out loss over epochs: a colour for each round, a line for each network."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = blank(5.0, 2.4)
     axes = figure.subplots()
     for number, info in enumerate(result.learning):
@@ -82,7 +84,7 @@ def training_curves(result: Judged) -> "Figure":
         for member, curve in enumerate(info.get("curve", ())):
             label = f"round {number}" if member == 0 and number < NAMED else None
             axes.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=label, alpha=0.8)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="held-out loss")
     axes.legend()
     return figure
