@@ -6,16 +6,38 @@ A new algorithm is a new file with one frozen dataclass, and one line in `ALGORI
 
 from typing import Any
 
+from hpcvbi.infer.abc_smc import AbcSmc
 from hpcvbi.infer.algorithm import Algorithm
 from hpcvbi.infer.draws import Draws, Rows
+from hpcvbi.infer.knn import Knn
 from hpcvbi.infer.learn import Learned, learn
 from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.npe import Npe
+from hpcvbi.infer.regression import Regression
+from hpcvbi.infer.rejection import Rejection
 from hpcvbi.infer.tsnpe import Tsnpe
 
 ALGORITHMS: dict[str, type[Any]] = {
     "npe": Npe,
     "tsnpe": Tsnpe,
+    "rejection": Rejection,
+    "regression": Regression,
+    "knn": Knn,
+    "abc_smc": AbcSmc,
 }
 
-__all__ = ["ALGORITHMS", "Algorithm", "Draws", "Learned", "Neural", "Npe", "Rows", "Tsnpe", "learn"]
+__all__ = [
+    "ALGORITHMS",
+    "AbcSmc",
+    "Algorithm",
+    "Draws",
+    "Knn",
+    "Learned",
+    "Neural",
+    "Npe",
+    "Regression",
+    "Rejection",
+    "Rows",
+    "Tsnpe",
+    "learn",
+]
