@@ -93,11 +93,12 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
     return variables, _chain_and_draw(len(theta))
 
 
-def learned_from(proposed: int, learned: int, space: Space) -> dict[str, Any]:
-    """Attributes of a posterior: the priors, how many draws it was learned from, the share that was
-    left out.
+def learned_from(proposed: int, learned: int, space: Space, rounds: int) -> dict[str, Any]:
+    """Attributes of a posterior: the priors, how many rounds and draws it was learned from, the
+    share that was left out.
     """
     return {
+        "rounds_learned_from": rounds,
         "priors": json.dumps(space.described()),
         "draws_proposed": proposed,
         "draws_learned_from": learned,

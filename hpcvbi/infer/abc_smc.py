@@ -9,17 +9,11 @@ of whole waves, as many as it takes for `particles` draws to come within epsilon
 q_{-1} is the prior, uniform on the unit cube. All draws of a wave count, in the order in which they
 were proposed, so that nothing depends on how many workers there are or which simulation is fast.
 
-The posterior looks up the `particles` draws nearest to x among those of all waves, and weights each
-by the mixture of all that was proposed from, of which the prior is a part:
-
-    w_i ~ 1 / sum_t n_t q_{t-1}(u_i),    n_t draws simulated in generation t.
-
-No weight can then exceed the others by more than the share of the prior's draws allows. For x other
-than the observed one it is as good as there are draws near it.
+The posterior looks up the `particles` draws nearest to x among those of all waves, weighted as in
+`recycled.py`. For x other than the observed one it is as good as there are draws near it.
 
 Toni, Welch, Strelkowa, Ipsen & Stumpf (2009), DOI 10.1098/rsif.2008.0172. Beaumont, Cornuet, Marin
-& Robert (2009), DOI 10.1093/biomet/asp052. Mixture weights: Veach & Guibas (1995), DOI
-10.1145/218380.218498; Cornuet, Marin, Mira & Robert (2012), DOI 10.1111/j.1467-9469.2011.00756.x.
+& Robert (2009), DOI 10.1093/biomet/asp052.
 """
 
 from collections.abc import Sequence
@@ -28,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hpcvbi.core.errors import ConfigError, TooFewSurvivors
+from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.abc_state import AbcInfo, AbcState
 from hpcvbi.infer.batches import sample_of
@@ -47,9 +41,10 @@ from hpcvbi.infer.metric import ROWS, Measure, Metric
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.proposal import Perturbation
 from hpcvbi.infer.pyabc_parts import check_pyabc
-from hpcvbi.infer.regression import PER_COEFFICIENT, epanechnikov, moved
+from hpcvbi.infer.recycled import recycled
+from hpcvbi.infer.regression import PER_COEFFICIENT
 from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers
-from hpcvbi.infer.table import at, distances, effective_size, nearest, resampled
+from hpcvbi.infer.table import at, distances, effective_size
 from hpcvbi.infer.truncation import sobol
 
 
@@ -71,8 +66,8 @@ class AbcSmc:
     by_draws: ClassVar[bool] = True
     fits: ClassVar[int] = 0
 
-    rounds: int = 10
-    draws: int = 1000
+    rounds: int = 20
+    draws: int = 500
     particles: int = 0
     distance: str = "p_norm"
     statistics: str = "none"
@@ -186,25 +181,12 @@ class AbcSmc:
                 f"{state.threshold:g} of the observation, and a generation takes "
                 f"{self._particles}. Simulate more rounds, or write a larger epsilon"
             )
-        metric = self._metric(state)
-        statistics = len(state.weights)
-        fewest = PER_COEFFICIENT * (statistics + 1) if self.adjust else 1
+        fewest = PER_COEFFICIENT * (len(state.weights) + 1) if self.adjust else 1
         k = min(int(draws.whole.sum()), max(self._particles, fewest))
-        rows, apart = nearest(draws.x, cases, k, metric)
-        every = np.unique(rows)
-        density, features = self._proposed(state, draws, draws.u[every]), at(draws.x, every)
-        drawn = []
-        for case, near, far, own in zip(
-            cases, rows, apart, case_seeds(seed, x, len(cases)), strict=True
-        ):
-            places = np.searchsorted(every, near)
-            u, weights = draws.u[near], 1.0 / density[places]
-            if self.adjust:
-                weights = weights * epanechnikov(far)
-                z = metric.statistics(features[places]) - metric.statistics(case[None])
-                u = moved(u, z * state.weights, weights / weights.sum())
-            drawn.append(u[resampled(weights, n, generator("posterior", own))])
-        return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
+        seeds = case_seeds(seed, x, len(cases))
+        how = self._metric(state), self._perturbation
+        drawn = recycled(state, draws, *how, cases, k, self.adjust, n, seeds)
+        return drawn[0] if np.ndim(x) == 1 else drawn
 
     def populations(self, states: Sequence[AbcState], draws: Draws) -> list[Population]:
         """Return the generations as they were accepted."""
@@ -310,15 +292,6 @@ class AbcSmc:
             apart = self._metric(state)(at(draws.x, near), state.x_observed)
         following = self._schedule.epsilon(generation + 1, apart, weights)
         return replace(state, threshold=following)
-
-    def _proposed(self, state: AbcState, draws: Draws, u: np.ndarray) -> np.ndarray:
-        """Density (row,) at `u` (row, param) of all that was proposed, generation by generation."""
-        made = np.bincount(state.generation_of(draws.round), minlength=state.generations + 1)
-        density = np.full(len(u), float(made[0]))
-        for generation in np.flatnonzero(made[1:]):
-            proposal = self._perturbation.fit(*state.population(generation))
-            density += made[generation + 1] / state.inside[generation] * proposal.density(u)
-        return density / made.sum()
 
 
 def _equal(n: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from hpcvbi.core.errors import ConfigError
-from hpcvbi.infer.pyabc_parts import KEY, pyabc, sample_of
+from hpcvbi.infer.pyabc_parts import KEY, pyabc, quiet, sample_of
 from hpcvbi.infer.table import inverse, norm, robust
 
 ROWS = 4096
@@ -176,10 +176,8 @@ class Measure:
             return plain
         distance = DISTANCES[self.distance](package, self.p, statistics, n)
         sample = sample_of(u, z, accepted)
-        with np.errstate(all="ignore"):
-            distance.initialize(
-                t=0, get_sample=lambda: sample, x_0=target, total_sims=len(u)
-            )
+        with np.errstate(all="ignore"), quiet():
+            distance.initialize(t=0, get_sample=lambda: sample, x_0=target, total_sims=len(u))
         if self.distance == "aggregated":
             return self.metric(center, scale, *none, np.asarray(distance.weights[0], float))
         learned = none

@@ -14,6 +14,7 @@ Deistler, Goncalves & Macke (2022), Truncated proposals for scalable and hassle-
 simulation-based inference, DOI 10.48550/arXiv.2210.04815.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -29,7 +30,9 @@ from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.fitting import Fitted, Training, fit
 from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
+from hpcvbi.infer.populations import Population, reweighted
 from hpcvbi.infer.scaling import Scaling, fit_scaling
+from hpcvbi.infer.table import at, norm
 from hpcvbi.infer.truncation import in_cube, sobol, uniform_in_region
 
 SAMPLES = 8192  # posterior draws that place the threshold, and cube points that measure the region
@@ -207,6 +210,21 @@ class Neural:
         with isolated(0):
             density = Conditioned(self._ensemble(state), state, x).log_density(u)
         return density - np.log(state.u_scale).sum()
+
+    def populations(self, states: Sequence[NeuralState], draws: Draws) -> list[Population]:
+        """Return the whole draws of each round, weighted by what was learned up to it."""
+        found = []
+        for number, state in enumerate(states):
+            of = draws.round == number
+            rows = np.flatnonzero(of & draws.whole)
+            density = self.log_density(state, draws.u[rows], state.x_observed)
+            apart = self.distances(state, at(draws.x, rows))
+            found.append(reweighted(rows, density, apart, int(of.sum())))
+        return found
+
+    def distances(self, state: NeuralState, x: np.ndarray) -> np.ndarray:
+        """Return the distances (row,) of features (row, feature) to the observed ones."""
+        return norm(1.0 / state.scale)(x, state.x_observed)
 
     def inside(self, state: NeuralState, u: np.ndarray) -> np.ndarray:
         """Which rows of `u` (row, param) the next round's proposal may visit."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from hpcvbi.core.errors import ExportError
 from hpcvbi.infer.draws import Draws
 
 
@@ -31,3 +32,16 @@ class Weighing(Protocol):
     def distances(self, state: Any, x: np.ndarray) -> np.ndarray:
         """Return the distances (row,) of features (row, feature) to the observed ones."""
         ...
+
+
+def reweighted(
+    rows: np.ndarray, log_density: np.ndarray, distances: np.ndarray, simulated: int
+) -> Population:
+    """Weight draws that are uniform over a region by a posterior's log density (row,) there:
+
+    w_i = q(u_i | x_observed) / sum_j q(u_j | x_observed);  epsilon is the largest distance.
+    """
+    if not len(rows):
+        raise ExportError("a round without any draw of finite features is no population")
+    weights = np.exp(log_density - log_density.max())
+    return Population(rows, weights / weights.sum(), distances, float(distances.max()), simulated)

@@ -29,9 +29,7 @@ def _global(package: Any, perturbation: "Perturbation") -> Any:
 
 
 def _local(package: Any, perturbation: "Perturbation") -> Any:
-    return package.LocalTransition(
-        k_fraction=perturbation.neighbours, scaling=perturbation.scaling
-    )
+    return package.LocalTransition(k_fraction=perturbation.neighbours, scaling=perturbation.scaling)
 
 
 TRANSITIONS: dict[str, Callable[[Any, "Perturbation"], Any]] = {

@@ -8,6 +8,8 @@ Bayesian computation", Journal of Open Source Software 7, 4304, DOI 10.21105/jos
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -31,10 +33,19 @@ def pyabc() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it imports
         import pyabc as package  # pyright: ignore[reportMissingImports]
-        import pyabc.sumstat
-        import pyabc.transition  # noqa: F401
-    logging.getLogger("ABC").setLevel(logging.ERROR)
     return package
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let pyABC say nothing of what is seen in the results."""
+    talk = logging.getLogger("ABC")
+    level = talk.level
+    talk.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        talk.setLevel(level)
 
 
 def named(u: np.ndarray) -> Any:

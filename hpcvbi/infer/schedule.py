@@ -47,9 +47,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.name not in SCHEDULES:
-            raise ConfigError(
-                f"there is no epsilon {self.name!r}. Known: {', '.join(SCHEDULES)}"
-            )
+            raise ConfigError(f"there is no epsilon {self.name!r}. Known: {', '.join(SCHEDULES)}")
         wanted = {"constant": len(self.values) == 1, "list": len(self.values) >= 1}
         if not wanted.get(self.name, not self.values):
             raise ConfigError(

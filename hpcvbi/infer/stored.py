@@ -1,4 +1,4 @@
-"""What comes back from a store is checked before it is used: names, types, dimensions, finiteness."""
+"""What comes back from a store is checked before it is used: names, types, dimensions, numbers."""
 
 from collections.abc import Mapping
 
