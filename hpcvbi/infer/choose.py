@@ -196,7 +196,7 @@ def _wave(
     counts = rng.multinomial(draws, shares / shares.sum())
     model = np.repeat(np.arange(len(candidates)), counts)
     u, x = list[np.ndarray](), [np.empty((0, len(x_observed)))]
-    for index, (candidate, count) in enumerate(zip(candidates, counts, strict=True)):
+    for index, (candidate, count) in enumerate(zip(candidates, counts.tolist(), strict=True)):
         if not count:
             continue
         own, proposal = derive_seed("model", seed, number, index), proposals[index]
@@ -208,7 +208,7 @@ def _wave(
         if found.shape != (count, len(x_observed)):
             raise ConfigError(
                 f"model {index} gave features of shape {found.shape}, not "
-                f"{(int(count), len(x_observed))} as were observed"
+                f"{(count, len(x_observed))} as were observed"
             )
         u.extend(drawn)
         x.append(found)

@@ -27,6 +27,10 @@ from hpcvbi.infer.table import inverse, norm, robust
 
 ROWS = 4096
 """Draws that a distance is fitted to at most: it looks at them one by one."""
+BOUND = 20.0
+"""Robust standard deviations beyond which a feature is cut off before anything is regressed on it:
+one wild draw would decide the fit.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,7 @@ class Metric:
         z = self.scaled(x)
         if not len(self.offset):
             return z
+        z = np.clip(z, -BOUND, BOUND)
         # the same bits for a row among any others, which a matrix product does not promise
         return np.einsum("rf,lf->rl", z, self.projection) + self.offset
 
@@ -170,7 +175,8 @@ class Measure:
         package, n = pyabc(), x.shape[1]
         none = np.zeros((0, n)), np.zeros(0)
         plain = self.metric(center, scale, *none, np.ones(n))
-        z, target = plain.scaled(x), {KEY: plain.scaled(x_observed[None])[0]}
+        z = np.clip(plain.scaled(x), -BOUND, BOUND)
+        target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -BOUND, BOUND)}
         statistics = STATISTICS[self.statistics](package)
         if not (z != z[0]).any():  # nothing to learn from
             return plain
