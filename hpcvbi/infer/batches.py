@@ -18,7 +18,7 @@ from hpcvbi.infer.scaling import Scaling
 
 MIXED = 8
 """Chunks that are in memory at a time."""
-SAMPLE = 131_072
+SAMPLE = 32_768
 """Rows that scaling is chosen from, where there are more."""
 
 
@@ -116,8 +116,10 @@ class _Mixed:
         for group in self.torch.randperm(self.chunks).split(MIXED):
             parts = [self._read(int(chunk), self.learn) for chunk in group]
             z, x = (self.torch.cat(part) for part in zip(*parts, strict=True))
+            del parts
             for rows in self.torch.randperm(len(z)).to(self.device).split(size):
                 yield z[rows], x[rows]
+            del z, x  # before as much is read again
 
     def held_out(self) -> Iterator[tuple[Any, Any]]:
         for chunk in range(self.chunks):

@@ -45,11 +45,12 @@ class Neural:
     rounds, draws: how many rounds of how many simulated draws. network: see the estimator. hidden,
     transforms: width and number of the network's steps. members: networks in the equal-weight
     mixture, each with its own start and its own held-out rows; training costs that many times more.
-    batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `weight_decay`
-    holds for 256 rows and is scaled by 256 / rows; it stops when the held-out loss has not improved
-    for `stop_after` epochs. truncation: posterior mass given up at each truncation. clip_margin:
-    see `scaling.py`. min_survivors: fewest rows with finite features to learn from. candidates:
-    Sobol points tried before a proposal is filled by resampling.
+    batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `batch` 0 takes
+    a fiftieth of the rows, 50 to 2000; `weight_decay` holds for 256 rows and is scaled by 256 /
+    rows; it stops when the held-out loss has not improved for `stop_after` epochs. truncation:
+    posterior mass given up at each truncation. clip_margin: see `scaling.py`. min_survivors: fewest
+    rows with finite features to learn from. candidates: Sobol points tried before a proposal is
+    filled by resampling.
     """
 
     estimator: ClassVar[Estimator]
@@ -61,7 +62,7 @@ class Neural:
     hidden: int = 64
     transforms: int = 4
     members: int = 1
-    batch: int = 50
+    batch: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 1.0
     validation: float = 0.1
@@ -73,7 +74,7 @@ class Neural:
     candidates: int = 2**17
 
     def __post_init__(self) -> None:
-        at_least = {"min_survivors": 20, "hidden": 2}
+        at_least = {"min_survivors": 20, "hidden": 2, "batch": 0}
         for name in ("rounds", "draws", "hidden", "transforms", "members", "batch", "max_epochs",
                      "stop_after", "min_survivors", "candidates"):  # fmt: skip
             _require(name, getattr(self, name), at_least.get(name, 1), np.inf)
@@ -255,7 +256,7 @@ class Neural:
 
     def _fit(self, state: NeuralState, table: Table, seed: int) -> list[Fitted]:
         training = Training(
-            batch=self.batch,
+            batch=self.batch or min(max(table.rows // 50, 50), 2000),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             validation=self.validation,

@@ -10,6 +10,7 @@ import numpy as np
 
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store.ledger import lengths
+from hpcvbi.store.rows import StoredRows
 from hpcvbi.store.store import Store
 
 Reads = Mapping[str, tuple[str, tuple[str, ...] | None]]
@@ -17,12 +18,19 @@ Reads = Mapping[str, tuple[str, tuple[str, ...] | None]]
 PATIENCE_S = 60.0
 """How long a network file system may take to show what another host has written [s]."""
 _TICK_S = 0.2
+IN_MEMORY = 2**28
+"""Most bytes of outputs that are read at once [B]. It decides how learning goes through the draws,
+so that it depends on nothing but the study.
+"""
 
 
 def read_current(
     folder: Path, chain: str, reads: Reads, ledger: Mapping[str, int]
-) -> dict[str, dict[str, np.ndarray]]:
+) -> dict[str, dict[str, np.ndarray | StoredRows]]:
     """Read what `reads` names of a chain, when the ledger is at least as long as the driver's.
+
+    Rounds that have more than `IN_MEMORY` bytes in all come as rows that are read when needed,
+    except for theta and what has a single number per draw.
 
     Raises
     ------
@@ -37,7 +45,16 @@ def read_current(
             )
         time.sleep(_TICK_S)
     store = Store.open(folder)
-    return {
-        name: store.get(chain, group)[0] if arrays is None else store.read(chain, group, arrays)
-        for name, (group, arrays) in reads.items()
-    }
+    found: dict[str, dict[str, np.ndarray | StoredRows]] = {}
+    for name, (group, names) in reads.items():
+        if names is None:
+            found[name] = dict(store.get(chain, group)[0])
+        else:
+            found[name] = store.rows(chain, group, names)
+    stored = [rows for of in found.values() for rows in of.values() if isinstance(rows, StoredRows)]
+    small = sum(rows.nbytes for rows in stored) <= IN_MEMORY
+    for of in found.values():
+        for key, rows in of.items():
+            if small or len(rows.shape) < 2:
+                of[key] = rows[...] if isinstance(rows, np.ndarray) else rows[:]
+    return found

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpcvbi.core.block import Block, Status, runs_of
+from hpcvbi.core.block import Block, Status
 from hpcvbi.core.errors import KeyRefused, StoreError
 from hpcvbi.store import arrays, keys
 from hpcvbi.store.creation import create
@@ -24,6 +24,7 @@ from hpcvbi.store.ledger import Record
 from hpcvbi.store.manifest import check_same_study, read_manifests
 from hpcvbi.store.marks import BlockKey, GroupKey, Marks
 from hpcvbi.store.progress import read_marks
+from hpcvbi.store.rows import StoredRows
 from hpcvbi.store.tombstone import check_takes_part, is_withdrawn, tombstones
 from hpcvbi.store.trust import check_links
 from hpcvbi.store.verify import (
@@ -131,6 +132,12 @@ class Store:
         Draws of blocks without a mark read as pending: status 0, outputs NaN (integers 0).
         StoreError where marked data are gone or not what the ledger says, by SHA-256.
         """
+        return {name: rows[:] for name, rows in self.rows(chain, round, names).items()}
+
+    def rows(
+        self, chain: str, round: str, names: Iterable[str] | None = None
+    ) -> dict[str, np.ndarray | StoredRows]:
+        """Like `read`; but outputs are checked here, and read where rows are asked for."""
         group = self._group(chain, round)
         prepared = self._marks.rounds.get((chain, round))
         if prepared is None:
@@ -149,7 +156,7 @@ class Store:
             raise StoreError(
                 f"{group}: the data of blocks {lost} are gone; {self._mend} computes them again"
             )
-        found = {}
+        found: dict[str, np.ndarray | StoredRows] = {}
         for name in names:
             if name == "theta":
                 found[name] = self.theta(chain, round)
@@ -159,10 +166,7 @@ class Store:
                 raise StoreError(
                     f"{group / name} is damaged in blocks {bad}: {self._mend} computes them again"
                 )
-            array = arrays.open_array(group / name)
-            found[name] = np.full(array.shape, array.fill_value, dtype=array.dtype)
-            for start, stop in runs_of(done):
-                found[name][start:stop] = arrays.read_rows(group / name, start, stop)
+            found[name] = StoredRows.of(group / name, done)
         return found
 
     def get(self, chain: str, group: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

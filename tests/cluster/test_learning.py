@@ -61,7 +61,7 @@ def test_two_people_learn_at_once_what_the_store_has(executor, finished, tmp_pat
         seed = derive_seed(study.seed, mine, "update", 0)
         settings = (tmp_path, mine, other, algorithm_of(study), space, seed)
         update = partial(learning_steps.update_together, *settings)
-        reads = {"observed": ("observed_data", None), "draws": ("round_000", TRAINING)}
+        reads = {"observed": ("observed_data", None), "round_000": ("round_000", TRAINING)}
         executor.learn(mine, "inference_000", update, reads, 1)
     learned = outcomes(executor, 2)
     assert [one.error for one in learned] == [None, None]
