@@ -8,7 +8,11 @@ from typing import Any
 
 from hpcvbi.infer.abc_smc import AbcSmc
 from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.bayes_opt import BayesOpt
+from hpcvbi.infer.cmaes import CmaEs
+from hpcvbi.infer.composite_loss import Weights, weights_of
 from hpcvbi.infer.draws import Draws, Rows
+from hpcvbi.infer.grid import Grid
 from hpcvbi.infer.knn import Knn
 from hpcvbi.infer.learn import Learned, learn
 from hpcvbi.infer.neural import Neural
@@ -24,13 +28,19 @@ ALGORITHMS: dict[str, type[Any]] = {
     "regression": Regression,
     "knn": Knn,
     "abc_smc": AbcSmc,
+    "grid": Grid,
+    "cmaes": CmaEs,
+    "bayes_opt": BayesOpt,
 }
 
 __all__ = [
     "ALGORITHMS",
     "AbcSmc",
     "Algorithm",
+    "BayesOpt",
+    "CmaEs",
     "Draws",
+    "Grid",
     "Knn",
     "Learned",
     "Neural",
@@ -39,5 +49,7 @@ __all__ = [
     "Rejection",
     "Rows",
     "Tsnpe",
+    "Weights",
     "learn",
+    "weights_of",
 ]

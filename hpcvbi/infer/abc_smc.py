@@ -53,8 +53,9 @@ class AbcSmc:
     """Settings of ABC-SMC.
 
     rounds, draws: at most so many waves of so many simulated draws. particles: draws that a
-    generation accepts at least, and that the posterior consists of; 0 for half a wave. distance,
-    statistics, p: see `metric.py`; adaptive: whether they are fitted again to each generation.
+    generation accepts at least, and that the posterior consists of; 0 for two fifths of a wave.
+    distance, statistics (none, linear, network), p: see `metric.py`; adaptive: whether they are
+    fitted again to each generation.
     epsilon: quantile (of the last distances), constant or list; `epsilons` are those that are
     given, such as "4, 2, 1", in robust standard deviations. transition: multivariate_normal, or
     local with the covariance of a share of `neighbours`; scaling: factor of the covariance. adjust:
@@ -193,15 +194,9 @@ class AbcSmc:
         state, found = states[-1], []
         for generation in range(state.generations):
             of = state.particle_generation == generation
-            found.append(
-                Population(
-                    state.particle_row[of],
-                    state.particle_weight[of],
-                    state.particle_distance[of],
-                    float(state.epsilon[generation]),
-                    int(state.simulated[generation]),
-                )
-            )
+            drawn = state.particle_row[of], state.particle_weight[of], state.particle_distance[of]
+            epsilon, simulated = state.epsilon[generation], state.simulated[generation]
+            found.append(Population(*drawn, float(epsilon), int(simulated)))
         return found
 
     def distances(self, state: AbcState, x: np.ndarray) -> np.ndarray:
@@ -218,7 +213,7 @@ class AbcSmc:
 
     @property
     def _particles(self) -> int:
-        return self.particles or -(-self.draws // 2)
+        return self.particles or -(-2 * self.draws // 5)
 
     @property
     def _measure(self) -> Measure:
@@ -233,8 +228,8 @@ class AbcSmc:
         return Perturbation(self.transition, self.scaling, self.neighbours)
 
     def _metric(self, state: AbcState) -> Metric:
-        learned = state.projection, state.offset
-        return self._measure.metric(state.center, state.scale, *learned, state.weights)
+        layers = state.hidden, state.hidden_offset, state.projection, state.offset
+        return self._measure.metric(state.center, state.scale, layers, state.weights)
 
     def _fit(
         self, state: AbcState, draws: Draws, rows: np.ndarray, accepted: np.ndarray, seed: int
@@ -248,7 +243,12 @@ class AbcSmc:
                 state.x_observed,
             )  # fmt: skip
         return replace(
-            state, projection=metric.projection, offset=metric.offset, weights=metric.weights
+            state,
+            hidden=metric.hidden,
+            hidden_offset=metric.hidden_offset,
+            projection=metric.projection,
+            offset=metric.offset,
+            weights=metric.weights,
         )
 
     def _completed(

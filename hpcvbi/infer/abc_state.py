@@ -14,7 +14,9 @@ STATE_DIMS: Dims = {
     "x_observed": ("feature",),
     "center": ("feature",),
     "scale": ("feature",),
-    "projection": ("learned", "feature"),
+    "hidden": ("unit", "feature"),
+    "hidden_offset": ("unit",),
+    "projection": ("learned", "input"),
     "offset": ("learned",),
     "weights": ("statistic",),
     "threshold": (),
@@ -57,6 +59,8 @@ class AbcState:
     x_observed: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    hidden: np.ndarray
+    hidden_offset: np.ndarray
     projection: np.ndarray
     offset: np.ndarray
     weights: np.ndarray
@@ -81,7 +85,8 @@ class AbcState:
         zeros, n = np.zeros(len(x_observed)), len(x_observed)
         none, whole = np.zeros(0), np.zeros(0, np.int64)
         return cls(
-            0, n_params, x_observed, zeros, zeros, np.zeros((0, n)), none, zeros, np.inf, 0, 0, 0,
+            0, n_params, x_observed, zeros, zeros,
+            np.zeros((0, n)), none, np.zeros((0, n)), none, zeros, np.inf, 0, 0, 0,
             none, whole, whole, whole, none, whole, whole, np.zeros((0, n_params)), none, none,
         )  # fmt: skip
 
@@ -130,6 +135,9 @@ def _check(found: Mapping[str, np.ndarray]) -> None:
     statistics = len(found["offset"]) or len(found["x_observed"])
     if len(found["weights"]) != statistics:
         raise refused(f"weights are not of {statistics} statistics")
+    inputs = len(found["hidden_offset"]) or len(found["x_observed"])
+    if found["projection"].shape[1] != inputs:
+        raise refused(f"its learned statistics do not take {inputs} numbers")
     if (found["scale"] < 0).any() or (found["particle_weight"] < 0).any():
         raise refused("scale and particle_weight must not be negative")
     u, inside = found["particle_u"], found["inside"]

@@ -1,7 +1,8 @@
 """How far features lie from the observed ones, learned from simulated draws by pyABC's distances.
 
 With features z = (x - center) / scale, robustly scaled once and for all, so that no unit is too
-small for pyABC to see, and statistics s = z, or s = P z + b where they are learned,
+small for pyABC to see, and statistics s = z, or s = P z + b or s = P max(0, H z + h) + b where they
+are learned,
 
     d(x, x_o) = ( sum_k |w_k (s_k(x) - s_k(x_o))|^p )^(1/p).
 
@@ -15,6 +16,7 @@ Hasenauer (2023), Informative and adaptive distances and summary statistics in s
 distance, DOI 10.1111/rssb.12312.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +29,8 @@ from hpcvbi.infer.table import inverse, norm, robust
 
 ROWS = 4096
 """Draws that a distance is fitted to at most: it looks at them one by one."""
+DECAY, EPOCHS = 1e-2, 500
+"""Of the network of learned statistics: penalty of its weights, and steps of its fit."""
 BOUND = 20.0
 """Robust standard deviations beyond which a feature is cut off before anything is regressed on it:
 one wild draw would decide the fit.
@@ -35,12 +39,15 @@ one wild draw would decide the fit.
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """`center` and `scale` (feature,), `projection` (learned, feature) and `offset` (learned,) of
-    learned statistics, none of them for the features themselves, `weights` (statistic,), and p.
+    """`center` and `scale` (feature,); of learned statistics `hidden` (unit, feature),
+    `hidden_offset` (unit,), `projection` (learned, unit) and `offset` (learned,), without units
+    where they are linear, and without any for the features themselves; `weights` (statistic,), p.
     """
 
     center: np.ndarray
     scale: np.ndarray
+    hidden: np.ndarray
+    hidden_offset: np.ndarray
     projection: np.ndarray
     offset: np.ndarray
     weights: np.ndarray
@@ -61,6 +68,8 @@ class Metric:
             return z
         z = np.clip(z, -BOUND, BOUND)
         # the same bits for a row among any others, which a matrix product does not promise
+        if len(self.hidden_offset):
+            z = np.maximum(np.einsum("rf,uf->ru", z, self.hidden) + self.hidden_offset, 0.0)
         return np.einsum("rf,lf->rl", z, self.projection) + self.offset
 
     def __call__(self, x: np.ndarray, to: np.ndarray) -> np.ndarray:
@@ -106,7 +115,11 @@ of one kind, such as all correlations of a matrix.
 """
 
 
-def _identity(package: Any) -> Any:
+Layers = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""`hidden`, `hidden_offset`, `projection` and `offset` of a metric."""
+
+
+def _features(package: Any) -> Any:
     return package.sumstat.IdentitySumstat()
 
 
@@ -116,8 +129,61 @@ def _linear(package: Any) -> Any:
     return package.sumstat.PredictorSumstat(LinearPredictor(log_pearson=False), fit_ixs={0})
 
 
-STATISTICS: dict[str, Callable[[Any], Any]] = {"none": _identity, "linear": _linear}
+def _network(package: Any) -> Any:
+    from pyabc.predictor import MLPPredictor  # pyright: ignore[reportMissingImports]
+
+    predictor = MLPPredictor(log_pearson=False, alpha=DECAY, max_iter=EPOCHS)
+    return package.sumstat.PredictorSumstat(predictor, fit_ixs={0})
+
+
+def _no_layers(statistics: Any, n: int) -> Layers:
+    return np.zeros((0, n)), np.zeros(0), np.zeros((0, n)), np.zeros(0)
+
+
+def _affine(statistics: Any, n: int) -> Layers:
+    """Return what affine statistics do to unit vectors."""
+    offset = np.asarray(statistics({KEY: np.zeros(n)}), float).ravel()
+    columns = [np.asarray(statistics({KEY: row}), float).ravel() - offset for row in np.eye(n)]
+    return np.zeros((0, n)), np.zeros(0), np.stack(columns, axis=1), offset
+
+
+def _of_network(statistics: Any, n: int) -> Layers:
+    """Return the layers of a network, the first with pyABC's scaling in it."""
+    fitted = statistics.predictor
+    (into, out), (first, last) = fitted.predictor.coefs_, fitted.predictor.intercepts_
+    hidden = np.zeros((len(first), n))
+    hidden[:, fitted.use_ixs] = into.T / fitted.std_x
+    shift = first - (into.T / fitted.std_x) @ fitted.mean_x
+    return hidden, np.array(shift, float), np.array(out.T, float), np.array(last, float)
+
+
+STATISTICS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, int], Layers]]] = {
+    "none": (_features, _no_layers),
+    "linear": (_linear, _affine),
+    "network": (_network, _of_network),
+}
 """Summary statistics: the features, or what predicts each parameter best from them."""
+
+
+def _scale_weights(distance: Any, width: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(distance.get_weights(0), float), (width,)).copy()
+
+
+def _sum_weights(distance: Any, width: int) -> np.ndarray:
+    return np.asarray(distance.weights[0], float)
+
+
+def _rank_weights(distance: Any, width: int) -> np.ndarray:
+    return np.full(width, width ** (-1.0 / distance.p))  # a rank is no feature: all count alike
+
+
+WEIGHTS: dict[str, Callable[[Any, int], np.ndarray]] = {
+    "p_norm": _scale_weights,
+    "info_weighted": _scale_weights,
+    "aggregated": _sum_weights,
+    "wasserstein": _rank_weights,
+}
+"""The weights of so many statistics, from a distance that is fitted."""
 LEARN = ("p_norm",)
 """Distances that take learned statistics."""
 
@@ -149,16 +215,11 @@ class Measure:
         return center, scale
 
     def metric(
-        self,
-        center: np.ndarray,
-        scale: np.ndarray,
-        projection: np.ndarray,
-        offset: np.ndarray,
-        weights: np.ndarray,
+        self, center: np.ndarray, scale: np.ndarray, layers: Layers, weights: np.ndarray
     ) -> Metric:
         """Return the metric that these arrays make."""
         ordered = self.distance == "wasserstein"
-        return Metric(center, scale, projection, offset, weights, self.p, ordered)
+        return Metric(center, scale, *layers, weights, self.p, ordered)
 
     def fit(
         self,
@@ -173,31 +234,18 @@ class Measure:
         NumPy's own generator seeded.
         """
         package, n = pyabc(), x.shape[1]
-        none = np.zeros((0, n)), np.zeros(0)
-        plain = self.metric(center, scale, *none, np.ones(n))
+        plain = self.metric(center, scale, _no_layers(None, n), np.ones(n))
         z = np.clip(plain.scaled(x), -BOUND, BOUND)
         target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -BOUND, BOUND)}
-        statistics = STATISTICS[self.statistics](package)
         if not (z != z[0]).any():  # nothing to learn from
             return plain
+        build, layers_of = STATISTICS[self.statistics]
+        statistics = build(package)
         distance = DISTANCES[self.distance](package, self.p, statistics, n)
         sample = sample_of(u, z, accepted)
-        with np.errstate(all="ignore"), quiet():
+        with np.errstate(all="ignore"), warnings.catch_warnings(), quiet():
+            warnings.simplefilter("ignore")  # of fits that go on improving
             distance.initialize(t=0, get_sample=lambda: sample, x_0=target, total_sims=len(u))
-        if self.distance == "aggregated":
-            return self.metric(center, scale, *none, np.asarray(distance.weights[0], float))
-        learned = none
-        if self.statistics != "none":
-            learned = _affine(statistics, n)
-        width = len(learned[1]) or n
-        weights = np.broadcast_to(np.asarray(distance.get_weights(0), float), (width,)).copy()
-        if self.distance == "wasserstein":  # a rank is no feature: all count alike
-            weights = np.full(width, width ** (-1.0 / self.p))
-        return self.metric(center, scale, *learned, weights)
-
-
-def _affine(statistics: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matrix (statistic, feature) and offset of statistics that are affine."""
-    offset = np.asarray(statistics({KEY: np.zeros(n)}), float).ravel()
-    columns = [np.asarray(statistics({KEY: row}), float).ravel() - offset for row in np.eye(n)]
-    return np.stack(columns, axis=1), offset
+        layers = layers_of(statistics, n)
+        weights = WEIGHTS[self.distance](distance, len(layers[-1]) or n)
+        return self.metric(center, scale, layers, weights)

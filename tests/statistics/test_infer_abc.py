@@ -66,6 +66,7 @@ def c2st(a, b, k=25):
         (SMC, 0.15, 1.2),
         (AbcSmc(rounds=16, draws=512, adjust=True), 0.15, 1.1),
         (AbcSmc(rounds=16, draws=512, statistics="linear"), 0.15, 1.15),
+        (AbcSmc(rounds=16, draws=512, statistics="network"), 0.15, 1.2),
         (AbcSmc(rounds=16, draws=512, distance="info_weighted"), 0.15, 1.2),
         (AbcSmc(rounds=16, draws=512, distance="aggregated", p=1), 0.2, 1.25),
         (AbcSmc(rounds=16, draws=512, adaptive=False), 0.15, 1.25),
