@@ -229,6 +229,9 @@ def _as_far(chain: Chain, store: Driver, person: str) -> Chain:
         elif not store.is_marked(person, wish.round):
             return
         answer = yield wish
-        if isinstance(wish, Simulate) and not wish.background:
-            if (store.read(person, wish.round, ["status"])["status"] == 0).any():
-                return
+        if isinstance(wish, Simulate) and not wish.background and _pending(store, person, wish):
+            return
+
+
+def _pending(store: Driver, person: str, wish: Simulate) -> bool:
+    return bool((store.read(person, wish.round, ["status"])["status"] == 0).any())
