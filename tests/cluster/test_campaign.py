@@ -81,7 +81,7 @@ def test_plan_counts_draws_and_spends_nothing(people_folder, tmp_path):
     study = write_study(tmp_path / "study.yaml", people_folder, tmp_path / "out")
     planned = hpcvbi("plan", study)
     assert planned.returncode == 0, planned.stderr
-    everything = 2 * (48 + 48 + 32 + 6 + 4)
+    everything = 2 * (48 + 48 + 32 + 6 + 4 + 24)
     (line,) = [x for x in planned.stdout.splitlines() if x.strip().startswith("all")]
     assert str(everything) in line.split()
     assert not (tmp_path / "out").exists()
