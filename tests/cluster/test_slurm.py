@@ -27,7 +27,7 @@ LONG = (
     ("block: 16", "block: 1"),
     ("burn_in: 10080", "burn_in: 1008000"),  # a draw takes some tenths of a second
 )
-BLOCKS = 2 * (48 + 48 + 32 + 6 + 4)
+BLOCKS = 2 * (48 + 48 + 32 + 6 + 4 + 24)
 
 
 @pytest.fixture(scope="module")
