@@ -20,7 +20,7 @@ from synthetic_people import write_study
 from hpcvbi.core.errors import StoreError
 from hpcvbi.store import Progress, progress
 
-BLOCKS = 2 * (3 + 3 + 2 + 1 + 1)
+BLOCKS = 2 * (3 + 3 + 2 + 1 + 1 + 2)
 
 
 def blocks_done(seen: Progress) -> int:
