@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.config import Study
+from hpcvbi.infer.steps import EARLIER
 from hpcvbi.store import Store
 
 JUDGEMENT = "evaluation"
@@ -27,7 +28,8 @@ def data_sets_of(study: Study) -> tuple[str, ...]:
     """Return the data sets of a person that are written whole."""
     learned = (f"inference_{n:03d}" for n in range(study.inference.rounds))
     about = ("connectome", "observed_data", "posterior", "posterior_predictive")
-    return (*about, *learned, JUDGEMENT)
+    earlier = () if study.inference.reuse is None else (EARLIER,)
+    return (*about, *earlier, *learned, JUDGEMENT)
 
 
 def lacking(study: Study, store: Store, people: Iterable[str]) -> dict[str, list[str]]:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "statistics"))
-from made_up_cohort import member, off_by, people, simulate  # noqa: E402
+from made_up_cohort import member, off_by, people, simulate
 
-from hpcvbi.infer import Npe, Tsnpe, learn  # noqa: E402
-from hpcvbi.infer.amortised import Amortised  # noqa: E402
+from hpcvbi.infer import Npe, Tsnpe, learn
+from hpcvbi.infer.amortised import Amortised
 
 PEOPLE, JUDGED, DRAWS = 40, 10, 160
 COLUMNS = ("method", "people", "simulations_per_person", "shift", "width", "cpu_seconds")

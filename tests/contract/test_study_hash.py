@@ -68,7 +68,9 @@ BASE: dict[str, Any] = {
     },
     "bold": {"of": "S_E", "step": 10.0, "constants": "friston2003"},
     "features": {"names": ["fc_mean"], "band": [0.01, 0.1]},
-    "inference": {"algorithm": "tsnpe", "rounds": 2, "draws": 64, "settings": {"members": 2}},
+    "inference": {
+        "algorithm": "tsnpe", "rounds": 2, "draws": 64, "settings": {"members": 2}, "reuse": None,
+    },
     "yardsticks": {
         "predictive": 64,
         "grid": {"over": "G", "at": {"sigma": 1.0}, "points": 3, "draws": 4, "fresh": 16},
@@ -201,6 +203,7 @@ INSIDE = {
     "inference.rounds": 3,
     "inference.draws": 128,
     "inference.settings": {"members": 3},
+    "inference.reuse": "results/earlier",
     "yardsticks.predictive": 65,
     "yardsticks.grid.over": "sigma",
     "yardsticks.grid.at": {"sigma": 2.0},
