@@ -6,7 +6,9 @@ They are a person's own copy from then on, the data set `earlier`: the store nee
 withdrawn from as a whole, and resumes to the same bytes wherever the earlier study has gone.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,17 @@ def check_reuse(study: Study, algorithm: Algorithm[object]) -> None:
                 f"{study.inference.algorithm} learns from its own draws only: leave it out, or "
                 "choose a neural algorithm"
             )
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Return lines for people on what two studies, as `Study.canonical` gives them, simulate
+    differently of the same person.
+    """
+    sides = [
+        {"study": {key: value for key, value in of.items() if key not in FREE}}
+        for of in (there, here)
+    ]
+    return [f"{key}: {was} there, {now} here" for key, was, now in changes(*sides)]
 
 
 def earlier_of(study: Study, person: Person) -> dict[str, np.ndarray]:
@@ -65,11 +78,7 @@ def earlier_of(study: Study, person: Person) -> dict[str, np.ndarray]:
 
 
 def _check_study(store: Store, study: Study) -> None:
-    sides = [
-        {"study": {key: value for key, value in of.items() if key not in FREE}}
-        for of in (store.study["study"], study.canonical())
-    ]
-    if wrong := [f"{key}: {was} there, {now} here" for key, was, now in changes(*sides)]:
+    if wrong := differences(store.study["study"], study.canonical()):
         raise ConfigError(
             f"{store.folder} simulates something else, so its draws teach nothing here:\n  "
             + "\n  ".join(wrong)

@@ -7,6 +7,7 @@ A new algorithm is a new file with one frozen dataclass, and one line in `ALGORI
 from typing import Any
 
 from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.amortised import Amortised
 from hpcvbi.infer.bayes_opt import BayesOpt
 from hpcvbi.infer.cmaes import CmaEs
 from hpcvbi.infer.composite_loss import Weights, weights_of
@@ -28,6 +29,7 @@ ALGORITHMS: dict[str, type[Any]] = {
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
+    "Amortised",
     "BayesOpt",
     "CmaEs",
     "Draws",

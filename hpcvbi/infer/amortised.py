@@ -108,32 +108,41 @@ class Place:
     """Where a person lies among those learned from.
 
     `distance` to the nearest of them, in standard deviations of covariates; its `p`; the covariates
-    that lie `beyond` all of theirs (covariate,); and the features, then covariates, that the
-    network sees `clipped` (feature + covariate,), for they lie outside all it has seen.
+    that lie `beyond` all of theirs (covariate,), and those that `differ` from the one value that
+    all of them share; and the features, then covariates, that the network sees `clipped` (feature +
+    covariate,), for they lie outside all it has seen.
     """
 
     distance: float
     p: float
     people: int
     beyond: np.ndarray
+    differ: np.ndarray
     clipped: np.ndarray
 
     @property
     def unlike(self) -> bool:
         """Whether the posterior is an extrapolation as far as one can tell: the distance is rarer
-        than 5 %, or where there are too few people to say so, the largest of all.
+        than 5 %, or where there are too few people to say so, the largest of all; or something
+        differs here of which the network knows one value only.
         """
-        return self.p <= max(UNLIKELY, 1.0 / (self.people + 1))
+        return bool(self.differ.any()) or self.p <= max(UNLIKELY, 1.0 / (self.people + 1))
 
     def warning(self) -> str:
         """Say so in words; empty where there is nothing to warn of."""
         if not self.unlike:
             return ""
-        chance = f"of {self.people} people like these 1 in {1 / self.p:.0f} is as far by chance"
+        why = (
+            f"{int(self.differ.sum())} of the person's covariates differ from the one value that "
+            f"all {self.people} people have that the network learned from"
+            if self.differ.any()
+            else f"the person's covariates lie {self.distance:.2g} standard deviations from the "
+            f"nearest of the {self.people} people that the network learned from (by chance as far: "
+            f"{self.p:.2g} of people like these)"
+        )
         return (
-            f"the person's covariates lie {self.distance:.2g} standard deviations from the nearest "
-            f"of the {self.people} people that the network learned from ({chance}): the posterior "
-            "extrapolates. Simulate draws of this person, and learn again with them"
+            f"{why}: the posterior extrapolates. Simulate draws of this person, and learn again "
+            "with them"
         )
 
 
@@ -189,11 +198,13 @@ class Amortised:
         if len(new) != people.shape[1]:
             raise ConfigError(f"there are {people.shape[1]} covariates, got {len(new)}")
         distance = _nearest(np.vstack([people, new]))
+        off = np.abs(new - people.mean(axis=0)) > _rounding(people)
         return Place(
             distance=float(distance[-1]),
             p=float(_shares(distance)[-1]),
             people=len(people),
             beyond=(new < people.min(axis=0)) | (new > people.max(axis=0)),
+            differ=off & (np.ptp(people, axis=0) <= _rounding(people)),
             clipped=state.network.scaling.beyond(condition(x, covariates)),
         )
 
@@ -259,11 +270,16 @@ def _nearest(covariates: np.ndarray) -> np.ndarray:
     standard deviations; what differs by no more than rounding counts as equal.
     """
     center, sd = covariates.mean(axis=0), covariates.std(axis=0)
-    rounding = 1e-9 * np.maximum(np.abs(center), np.finfo(float).tiny)
-    z = np.where(sd > rounding, covariates - center, 0.0) / np.where(sd > rounding, sd, 1.0)
+    varied = sd > _rounding(covariates)
+    z = np.where(varied, covariates - center, 0.0) / np.where(varied, sd, 1.0)
     apart = cdist(z, z)
     np.fill_diagonal(apart, np.inf)
     return apart.min(axis=1)
+
+
+def _rounding(covariates: np.ndarray) -> np.ndarray:
+    """By how much values of each covariate (covariate,) may differ and count as equal."""
+    return 1e-9 * np.maximum(np.abs(covariates).max(axis=0), np.finfo(float).tiny)
 
 
 def _shares(distance: np.ndarray) -> np.ndarray:

@@ -129,7 +129,9 @@ def test_a_person_between_the_others_is_like_them_and_one_far_away_is_not(learne
     assert known.distance == 0.0 and known.p == 1.0
     assert far.unlike and far.beyond.tolist() == [True, False] and far.p == 0.25
     assert far.clipped.tolist() == [False, False, True, False]
-    assert "1 in 4" in far.warning()
+    assert "0.25 of people like these" in far.warning()
+    assert not far.differ.any() and other.differ.tolist() == [False, True]
+    assert "1 of the person's covariates differ" in other.warning()
     assert other.unlike and other.beyond.tolist() == [False, True]
     with pytest.raises(ConfigError, match="2 covariates"):
         COHORT.place(state, X, np.zeros(3))
