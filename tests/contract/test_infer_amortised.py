@@ -7,7 +7,8 @@ import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch
 from hpcvbi.infer import Draws, Npe, Tsnpe
-from hpcvbi.infer.amortised import PEOPLE, Amortised, AmortisedState, Beside, Member, condition
+from hpcvbi.infer.amortised import PEOPLE, Amortised, Beside, Member, condition
+from hpcvbi.infer.people import People
 
 NPE = Npe(hidden=8, transforms=1, max_epochs=8, stop_after=4)
 COHORT = Amortised(NPE)
@@ -115,6 +116,8 @@ def test_people_who_differ_in_kind_are_refused():
         COHORT.update([], seed=1)
     with pytest.raises(ConfigError, match="finite"):
         COHORT.update([replace(MEMBERS[0], covariates=np.array([np.nan, 1.0]))], seed=1)
+    with pytest.raises(ConfigError, match="components"):
+        Amortised(NPE, components=0)
     with pytest.raises(ConfigError, match="write rounds: 1"):
         Amortised(Tsnpe())
 
@@ -137,15 +140,26 @@ def test_a_person_between_the_others_is_like_them_and_one_far_away_is_not(learne
         COHORT.place(state, X, np.zeros(3))
 
 
-def test_p_of_people_like_the_others_keeps_its_promise(learned):
+def test_p_of_people_like_the_others_keeps_its_promise():
     rng, p = np.random.default_rng(7), []
     for _ in range(500):
         crowd = rng.standard_t(2, (40, 3))  # heavy tails, which only ranks stand
-        state = AmortisedState(learned[0].network, crowd[:-1])
-        scaled = replace(state.network, low=np.zeros(5), high=np.ones(5), center=np.zeros(5),
-                         scale=np.ones(5))  # fmt: skip
-        p.append(COHORT.place(replace(state, network=scaled), X, crowd[-1]).p)
+        p.append(People.of(crowd[:-1], 2).distance(crowd[-1])[1])
     share = [np.mean(np.array(p) <= level) for level in (0.05, 0.25, 0.5)]
     # a binomial share of 500 with three standard deviations to spare, from above and from below
     assert (np.array(share) < [0.08, 0.31, 0.57]).all(), share
     assert (np.array(share) > [0.01, 0.15, 0.35]).all(), share
+
+
+def test_the_network_is_told_the_directions_in_which_people_differ():
+    rng = np.random.default_rng(3)
+    hidden = rng.standard_normal((30, 2))
+    covariates = np.hstack([hidden @ rng.standard_normal((2, 9)), np.full((30, 1), 7.0)])
+    people = People.of(covariates, 2)
+    told = np.array([people.told(c) for c in covariates])
+    back = np.linalg.lstsq(told, hidden - hidden.mean(0), rcond=None)[0]
+    np.testing.assert_allclose(told @ back, hidden - hidden.mean(0), atol=1e-9)
+    one = covariates[0] + np.eye(10)[9]  # in what is the same for everybody
+    np.testing.assert_array_equal(people.told(one), told[0])
+    assert People.of(covariates, 50).axes.shape == (10, 10)
+    assert People.of(covariates[:3], 50).axes.shape == (3, 10)

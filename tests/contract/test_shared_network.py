@@ -53,8 +53,8 @@ def cohort(place):
 
 def test_it_learns_from_everybody_in_the_store(cohort):
     assert cohort.people == tuple(KNOWN)
-    assert cohort.state.people.shape == (3, len(NAMES))
-    assert np.ptp(cohort.state.people, axis=0)[NAMES.index("clustering")] > 0
+    assert cohort.state.people.covariates.shape == (3, len(NAMES))
+    assert np.ptp(cohort.state.people.covariates, axis=0)[NAMES.index("clustering")] > 0
     assert sum(cohort.info.rows) == cohort.info.network.rows <= 3 * DRAWS
     assert min(cohort.info.rows) > DRAWS / 2
 
