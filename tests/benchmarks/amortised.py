@@ -22,7 +22,7 @@ from made_up_cohort import member, off_by, people, simulate
 from hpcvbi.infer import Npe, Tsnpe, learn
 from hpcvbi.infer.amortised import Amortised
 
-PEOPLE, JUDGED, DRAWS = 40, 10, 160
+PEOPLE, JUDGED, DRAWS = 40, 24, 160
 COLUMNS = ("method", "people", "simulations_per_person", "shift", "width", "cpu_seconds")
 Row = tuple[str, int, int, float, float, float]
 Case = tuple[np.ndarray, np.ndarray]
