@@ -25,6 +25,7 @@ from hpcvbi.core.errors import ConfigError, StoreMismatch
 from hpcvbi.infer.draws import CHUNK, Draws, Rows
 from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
+from hpcvbi.infer.nle import Nle
 from hpcvbi.infer.people import People, Place, vector
 
 PEOPLE, AXES = "people", "people_axes"
@@ -103,6 +104,11 @@ class Amortised:
             raise ConfigError(
                 "people share a network only while all draws are of the prior: write rounds: 1, or "
                 "infer each person alone"
+            )
+        if isinstance(self.algorithm, Nle):
+            raise ConfigError(
+                "nle learns how features are distributed, and what the network is told of people is "
+                "not: choose npe, nre, fmpe or npse"
             )
         if self.components < 1:
             raise ConfigError(f"components must be at least 1, got {self.components!r}")

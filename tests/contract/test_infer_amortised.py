@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch
-from hpcvbi.infer import Draws, Npe, Tsnpe
+from hpcvbi.infer import Draws, Nle, Npe, Tsnpe
 from hpcvbi.infer.amortised import PEOPLE, Amortised, Beside, Member, condition
 from hpcvbi.infer.people import People
 
@@ -116,6 +116,8 @@ def test_people_who_differ_in_kind_are_refused():
         COHORT.update([], seed=1)
     with pytest.raises(ConfigError, match="finite"):
         COHORT.update([replace(MEMBERS[0], covariates=np.array([np.nan, 1.0]))], seed=1)
+    with pytest.raises(ConfigError, match="choose npe"):
+        Amortised(Nle(rounds=1))
     with pytest.raises(ConfigError, match="components"):
         Amortised(NPE, components=0)
     with pytest.raises(ConfigError, match="write rounds: 1"):
