@@ -91,13 +91,13 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
     observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
     store.put(name, "observed_data", *observed)
-    rounds: Reads = {}
+    earlier: Reads = {}
     proposed = 0
     if study.inference.reuse is not None:
         if not store.has(name, steps.EARLIER):
             found = earlier_of(study, subject.person)
             store.put(name, steps.EARLIER, *record.earlier(found, space, names))
-        rounds = {steps.EARLIER: (steps.EARLIER, None)}
+        earlier = {steps.EARLIER: (steps.EARLIER, None)}
         proposed = len(store.get(name, steps.EARLIER)[0]["theta"])
     kept = ("fc", "fc_model")
 
@@ -107,7 +107,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     algorithm, observed = algorithm_of(study), ("observed_data", None)
     state, learned = algorithm.init(len(space), subject.recorded.features[0]), 0
     kind = record.POSTERIOR
-    last = dict[str, tuple[str, None]]()
+    rounds, last = dict[str, tuple[str, tuple[str, ...]]](), dict[str, tuple[str, None]]()
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
         draws, group = f"round_{number:03d}", f"inference_{number:03d}"
@@ -115,7 +115,8 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         rounds, proposed = {**rounds, draws: (draws, TRAINING)}, proposed + len(u)
         if not store.has(name, group):
             update = partial(steps.update, algorithm, space, seed("update", number))
-            arrays, info = yield Learn(group, update, {"observed": observed, **last, **rounds})
+            reads = {"observed": observed, **last, **earlier, **rounds}
+            arrays, info = yield Learn(group, update, reads)
             store.put(name, group, *record.inference(arrays), info)
         (arrays, info), last = store.get(name, group), {"state": (group, None)}
         state, learned = algorithm.from_arrays(arrays), int(info["rows"])
@@ -128,7 +129,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     reads: Reads = {**last, **(rounds if algorithm.by_draws else {})}
     sample = partial(steps.posterior, algorithm, space, POSTERIOR_DRAWS, seed("posterior"))
     u = yield Learn("posterior", sample, {"observed": observed, **reads})
-    about = record.learned_from(proposed, learned, space, kind)
+    about = record.learned_from(proposed, learned, space, len(rounds), kind)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)

@@ -107,7 +107,7 @@ class Amortised:
             )
         if isinstance(self.algorithm, Nle):
             raise ConfigError(
-                "nle learns how features are distributed, and what the network is told of people is "
+                "nle learns how features are distributed, and what it is told of people is "
                 "not: choose npe, nre, fmpe or npse"
             )
         if self.components < 1:

@@ -57,7 +57,7 @@ def test_what_an_earlier_study_simulated_is_learned_from_as_well(place):
     whole = [int(np.isfinite(r["features"]).all(axis=1).sum()) for r in (taken, own)]
     assert store.get("anna", "inference_000")[1]["rows"] == sum(whole)
     about = store.get("anna", "posterior")[1]
-    assert about["draws_proposed"] == 3 * DRAWS
+    assert about["draws_proposed"] == 3 * DRAWS and about["rounds_learned_from"] == 2
     assert about["draws_excluded"] == 3 * DRAWS - about["draws_learned_from"] >= 0
     assert lacking(study, store, ["anna"]) == {"anna": []}
 
