@@ -16,8 +16,8 @@ from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_pa
 from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
-from hpcvbi.features import Measured, measure
-from hpcvbi.infer import ALGORITHMS, Algorithm, steps
+from hpcvbi.features import Measured, groups_of, measure
+from hpcvbi.infer import ALGORITHMS, Algorithm, steps, weights_of
 from hpcvbi.store import Driver, Reads, tombstones
 
 POSTERIOR_DRAWS = 1000
@@ -97,6 +97,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
 
     algorithm, observed = algorithm_of(study), ("observed_data", None)
     state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
+    kind = record.POSTERIOR
     rounds, last = dict[str, tuple[str, tuple[str, ...]]](), dict[str, tuple[str, None]]()
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
@@ -109,6 +110,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             store.put(name, group, *record.inference(arrays), info)
         (arrays, info), last = store.get(name, group), {"state": (group, None)}
         state, learned = algorithm.from_arrays(arrays), int(info["rows"])
+        kind = info.get("kind", kind)
         if algorithm.done(state):
             break
         propose = partial(steps.propose, algorithm, seed("propose", number + 1))
@@ -117,7 +119,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     reads: Reads = {**last, **(rounds if algorithm.by_draws else {})}
     sample = partial(steps.posterior, algorithm, space, POSTERIOR_DRAWS, seed("posterior"))
     u = yield Learn("posterior", sample, {"observed": observed, **reads})
-    about = record.learned_from(proposed, learned, space)
+    about = record.learned_from(proposed, learned, space, kind)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)
@@ -166,7 +168,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
 def algorithm_of(study: Study) -> Algorithm[Any]:
     """Return the study's algorithm; ConfigError where it or one of its settings is not known."""
     with study.at("inference"):
-        name, settings = study.inference.algorithm, study.inference.as_settings()
+        name, settings = study.inference.algorithm, dict[str, Any](study.inference.as_settings())
         if name not in ALGORITHMS:
             raise ConfigError(f"there is no algorithm {name!r}. Known: {', '.join(ALGORITHMS)}")
         known = [field.name for field in fields(ALGORITHMS[name])]
@@ -175,7 +177,15 @@ def algorithm_of(study: Study) -> Algorithm[Any]:
                 near = get_close_matches(setting, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f". Known: {', '.join(known)}"
                 raise ConfigError(f"{name} has no setting {setting!r}{hint}")
-        return ALGORITHMS[name](**settings)
+            if isinstance(settings[setting], dict) and setting != "weights":
+                raise ConfigError(f"{setting} must be one value, got {settings[setting]!r}")
+        if "weights" in settings:
+            groups = groups_of(study.features.names)
+            settings["weights"] = weights_of(settings["weights"], groups)
+        algorithm = ALGORITHMS[name](**settings)
+        # what does not suit so many parameters and features is refused here
+        algorithm.init(len(study.parameters), np.zeros(len(study.features.names)))
+        return algorithm
 
 
 def _grid_point(study: Study, subject: Subject, value: float) -> np.ndarray:

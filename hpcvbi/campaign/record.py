@@ -15,6 +15,8 @@ from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
 """Variables and coordinates, as `Driver.put` takes them."""
+POSTERIOR = "posterior"
+"""Kind of samples that are a posterior; an optimiser's are a point estimate, and say so."""
 
 
 def permissions(person: Person) -> dict[str, str]:
@@ -93,11 +95,14 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
     return variables, _chain_and_draw(len(theta))
 
 
-def learned_from(proposed: int, learned: int, space: Space) -> dict[str, Any]:
-    """Attributes of a posterior: the priors, how many draws it was learned from, the share that was
-    left out.
+def learned_from(
+    proposed: int, learned: int, space: Space, kind: str = POSTERIOR
+) -> dict[str, Any]:
+    """Attributes of a posterior: its kind, the priors, how many draws it was learned from, the
+    share that was left out.
     """
     return {
+        "kind": kind,
         "priors": json.dumps(space.described()),
         "draws_proposed": proposed,
         "draws_learned_from": learned,

@@ -24,7 +24,7 @@ from hpcvbi.observe.bold import HEMODYNAMICS
 
 PersonId = Annotated[str, passes(check_id)]
 Several = Annotated[tuple[PersonId, ...], Field(min_length=1), AfterValidator(distinct)]
-Setting = bool | int | float | str | None
+Setting = bool | int | float | str | None | dict[str, float]
 People = Literal["all"] | Several
 
 

@@ -70,10 +70,12 @@ def shrinkage(
 
 def recovery_z(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(posterior mean - truth) / posterior sd, (..., param); over many cases its mean is 0 and its
-    sd 1.
+    sd 1. NaN where all samples are one point, which has no width.
     """
     samples = np.asarray(samples, float)
-    return (samples.mean(-2) - truth) / samples.std(-2, ddof=1)
+    point = np.ptp(samples, axis=-2) == 0  # rounding leaves their standard deviation above 0
+    sd = np.where(point, np.nan, samples.std(-2, ddof=1))
+    return (samples.mean(-2) - truth) / sd
 
 
 def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:

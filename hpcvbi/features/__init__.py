@@ -4,7 +4,14 @@
 list of what they know.
 """
 
-from hpcvbi.features.compute import FEATURES, Measured, check, compute, measure
+from hpcvbi.features.compute import (
+    FEATURES,
+    Measured,
+    check,
+    compute,
+    groups_of,
+    measure,
+)
 from hpcvbi.features.fc import functional_connectivity
 from hpcvbi.features.fcd import fcd_stream, fcd_variance, functional_connectivity_dynamics
 from hpcvbi.features.preprocess import bandpass
@@ -23,5 +30,6 @@ __all__ = [
     "fcd_variance",
     "functional_connectivity",
     "functional_connectivity_dynamics",
+    "groups_of",
     "measure",
 ]

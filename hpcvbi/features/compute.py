@@ -18,7 +18,10 @@ from hpcvbi.features.dynamics import DYNAMICS
 from hpcvbi.features.fc_summaries import FC_SUMMARIES
 from hpcvbi.features.view import Context, Feature, View
 
-FEATURES: dict[str, Feature] = {**FC_SUMMARIES, **DYNAMICS}
+GROUPS: dict[str, dict[str, Feature]] = {"fc": FC_SUMMARIES, "dynamics": DYNAMICS}
+FEATURES: dict[str, Feature] = {
+    name: feature for group in GROUPS.values() for name, feature in group.items()
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,11 @@ def check(names: Sequence[str], context: Context) -> None:
         raise ConfigError(
             f"features: named twice: {sorted({n for n in names if names.count(n) > 1})}"
         )
+
+
+def groups_of(names: Sequence[str]) -> dict[str, str]:
+    """Return the group of each feature, in their order."""
+    return {name: group for name in names for group, known in GROUPS.items() if name in known}
 
 
 def measure(names: Sequence[str], signals: np.ndarray, context: Context) -> Measured:

@@ -23,6 +23,11 @@ EXCLUDED = 0.1
 """Share of draws left out of learning from which on the posterior must not be read as it stands."""
 FEW = 8
 """Up to so many people are named in a sentence."""
+POINT = (
+    "An optimiser found one best point for each person; what is called posterior here has no "
+    "width that means anything, and says nothing about whether the recording identifies a "
+    "parameter"
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,9 @@ def summary(results: Sequence[Judged], people: Sequence[str]) -> list[str]:
         }
         if better:
             lines.append(f"It fits better than {than}: {_count(better)}.")
+    if points := [r.person for r in results if r.point]:
+        lines.append(f"{POINT} ({_names(points) if len(points) <= FEW else len(points)}).")
+        return lines
     for p in results[0].params:
         held = {r.person: _identified(r, p.name) for r in results}
         lines.append(f"The recording identifies {p.name}: {_count(held)}.")
@@ -117,6 +125,14 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
             f"{_excluded(r)}. The posterior knows only the parameters whose simulations succeed. "
             "Narrow the priors, or lower dt.",
         )
+    if r.point:
+        yield (
+            "point estimate",
+            f"the samples are no posterior but the {r.point} of an optimiser: their width, the "
+            "interval and the shrinkage say nothing about uncertainty, and twins have no z-score. "
+            "Read their middle as the best point, and choose another algorithm for a posterior.",
+        )
+        return
     for p, shrinkage in zip(r.params, r.numbers["shrinkage"], strict=True):
         if not shrinkage >= IDENTIFIED:
             yield (

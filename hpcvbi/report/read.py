@@ -62,6 +62,12 @@ class Judged:
         """Return a scalar of EVALUATION."""
         return float(self.numbers[name])
 
+    @property
+    def point(self) -> str | None:
+        """What the samples are where they are no posterior."""
+        kind = self.learning[-1].get("kind", "posterior") if self.learning else "posterior"
+        return None if kind == "posterior" else str(kind)
+
     def column(self, name: str) -> int:
         """Return the place of a parameter."""
         return [p.name for p in self.params].index(name)

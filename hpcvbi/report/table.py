@@ -49,9 +49,14 @@ def row(result: Judged) -> Row:
     cells: Row = {"person": result.person}
     for column, p in enumerate(result.params):
         number = {name: float(result.numbers[name][column]) for name in PARAMETER_NUMBERS}
+        shrinkage, recovery = f"{p.name} shrinkage", f"{p.name} recovery z"
+        if result.point:
+            cells[p.label] = f"{number['mean']:.3g} (best point)"
+            cells[shrinkage] = cells[recovery] = ABSENT
+            continue
         cells[p.label] = f"{number['mean']:.3g} ({number['lower']:.3g} to {number['upper']:.3g})"
-        cells[f"{p.name} shrinkage"] = f"{number['shrinkage']:.2f}"
-        cells[f"{p.name} recovery z"] = f"{number['z_mean']:.2f} ± {number['z_sd']:.2f}"
+        cells[shrinkage] = f"{number['shrinkage']:.2f}"
+        cells[recovery] = f"{number['z_mean']:.2f} ± {number['z_sd']:.2f}"
     for label, names in COLUMNS.items():
         cells[label] = _text(names[0], [result.number(name) for name in names])
     return cells

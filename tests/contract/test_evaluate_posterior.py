@@ -39,6 +39,12 @@ def test_recovery_z_counts_posterior_sds_over_cases():
     np.testing.assert_allclose(z, np.tile([2.0, -2.0], (4, 1)), atol=0.15)
 
 
+def test_recovery_z_of_a_point_is_undefined():
+    # 200 times 0.1 has a standard deviation of rounding errors, not of 0
+    z = recovery_z(np.full((3, 200, 2), 0.1) * [1.0, 7.0], np.zeros((3, 2)))
+    assert np.isnan(z).all()
+
+
 def test_ranks_count_the_draws_below_the_truth():
     samples = np.arange(9.0)[None, :, None] * np.ones((3, 1, 1))
     truth = np.array([[-1.0], [4.5], [100.0]])
