@@ -156,7 +156,11 @@ def measure_cell(cell: Cell, target: Path, until: float) -> None:
     rows = scored(cell, case, found, simulated)
     append(target / "vbi.csv", rows)
     for row in rows:
-        print(f"{row}", flush=True)
+        print(
+            f"{cell.case} {row.param}, {cell.method}, {cell.budget} simulations: |z| "
+            f"{row.mean_abs_z:.2f}, shrinkage {row.shrinkage:.3f}, {row.cpu_seconds:.1f} CPU s",
+            flush=True,
+        )
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from vbi_cases.epileptor import CASE, NETWORK, from_unit, to_unit
+from vbi_pool import identity
 from vbi_rows import Cell, Zones
 
 from hpcvbi.core.seeds import generator
@@ -29,8 +30,6 @@ def random_maps(n: int) -> np.ndarray:
 
 def features_of_maps(zones: np.ndarray, folder: Path) -> np.ndarray:
     """Features (map, region, feature) of a simulation of each map, kept in a file."""
-    from vbi_pool import identity
-
     path, wanted = folder / f"{CASE.name}_maps.npz", f"{identity(CASE)} {zones.sum(axis=0)}"
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
@@ -53,9 +52,15 @@ def judged(cell: Cell, ask: Callable[[np.ndarray, int], np.ndarray], folder: Pat
     x = features_of_maps(zones, folder)
     samples = ask(x.reshape(-1, x.shape[-1]), 1)[:, :, 0]
     found = classified(from_unit(samples.mean(axis=1))).reshape(zones.shape)
+    return Zones(*vars(cell).values(), MAPS, *precision_and_recall(found, zones))
+
+
+def precision_and_recall(found: np.ndarray, zones: np.ndarray) -> tuple[float, ...]:
+    """Precision and recall of the epileptogenic, then of the propagation zone, over all regions of
+    all maps (map, region); and the share of maps without a mistake.
+    """
     shares = []
     for zone in (EPILEPTOGENIC, PROPAGATION):
         hits = ((found == zone) & (zones == zone)).sum()
-        shares += [hits / max((found == zone).sum(), 1), hits / (zones == zone).sum()]
-    whole = (found == zones).all(axis=1).mean()
-    return Zones(*vars(cell).values(), MAPS, *map(float, shares), float(whole))
+        shares += [hits / max((found == zone).sum(), 1), hits / max((zones == zone).sum(), 1)]
+    return (*map(float, shares), float((found == zones).all(axis=1).mean()))
