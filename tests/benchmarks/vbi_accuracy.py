@@ -117,10 +117,10 @@ def table(rows: Sequence[Row], apart: Sequence[Apart], zones: Sequence[Zones]) -
             f"{row.mean_abs_z:7.2f}{row.shrinkage:8.3f}{row.coverage50:7.2f}{row.coverage80:7.2f}"
             f"{row.coverage90:7.2f}{end}{row.cpu_seconds:8.1f}"
         )
-    for zone in sorted(zones, key=lambda r: (r.method, r.budget)):
+    for zone in sorted(zones, key=lambda r: (r.case, r.method, r.budget)):
         text.append(
-            f"zones, {zone.method} {zone.budget}: precision and recall EZ {zone.ez_precision:.2f} "
-            f"{zone.ez_recall:.2f}, PZ {zone.pz_precision:.2f} {zone.pz_recall:.2f}; "
+            f"zones, {zone.case} {zone.method} {zone.budget}: precision and recall "
+            f"EZ {zone.ez_precision:.2f} {zone.ez_recall:.2f}, PZ {zone.pz_precision:.2f} {zone.pz_recall:.2f}; "
             f"{zone.whole:.0%} of {zone.maps} maps without a mistake"
         )
     return "\n".join(text)

@@ -77,7 +77,7 @@ def draw(
     lines = [Line2D([], [], color=COLOURS[name], marker="o", markersize=3) for name in measured]
     figure.legend(lines, measured, loc="upper center", ncols=len(measured), fontsize=9)
     words = "; ".join(
-        f"{z.method} {z.budget}: EZ {z.ez_precision:.2f}/{z.ez_recall:.2f}, "
+        f"{z.case} {z.method} {z.budget}: EZ {z.ez_precision:.2f}/{z.ez_recall:.2f}, "
         f"PZ {z.pz_precision:.2f}/{z.pz_recall:.2f}"
         for z in zones
         if z.budget == max(other.budget for other in zones)

@@ -7,6 +7,7 @@ of a hundred.
 
 import hashlib
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,12 @@ def simulations(case: Case, kind: str, n: int, folder: Path, until: float = np.i
 def identity(case: Case) -> str:
     """Digest of the files that define a case: another text, other simulations."""
     folder = Path(__file__).parent / "vbi_cases"
+    files = [folder / f"{case.name}.py", folder / "case.py", folder / "summaries.py"]
+    if files[0].exists():
+        imported = re.findall(r"^from vbi_cases\.(\w+) import", files[0].read_text(), re.M)
+        files += sorted({folder / f"{name}.py" for name in imported} - set(files))
     digest = hashlib.sha256(case.setting.encode())
-    for path in (folder / f"{case.name}.py", folder / "case.py", folder / "summaries.py"):
+    for path in files:
         if path.exists():
             digest.update(path.read_bytes())
     return digest.hexdigest()

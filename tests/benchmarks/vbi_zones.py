@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from vbi_cases.epileptor import CASE, NETWORK, from_unit, to_unit
+from vbi_cases import CASES, Case
+from vbi_cases.epileptor import NETWORK, from_unit, to_unit
 from vbi_pool import identity
 from vbi_rows import Cell, Zones
 
@@ -28,14 +29,14 @@ def random_maps(n: int) -> np.ndarray:
     return zones
 
 
-def features_of_maps(zones: np.ndarray, folder: Path) -> np.ndarray:
+def features_of_maps(case: Case, zones: np.ndarray, folder: Path) -> np.ndarray:
     """Features (map, region, feature) of a simulation of each map, kept in a file."""
-    path, wanted = folder / f"{CASE.name}_maps.npz", f"{identity(CASE)} {zones.sum(axis=0)}"
+    path, wanted = folder / f"{case.name}_maps.npz", f"{identity(case)} {zones.sum(axis=0)}"
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
             if str(file["identity"]) == wanted:
                 return file["x"]
-    x = CASE.simulate(to_unit(ETA[zones]), 1)
+    x = case.simulate(to_unit(ETA[zones]), 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, identity=np.array(wanted), x=x)
     return x
@@ -49,7 +50,7 @@ def classified(eta: np.ndarray) -> np.ndarray:
 def judged(cell: Cell, ask: Callable[[np.ndarray, int], np.ndarray], folder: Path) -> Zones:
     """Classify all regions of all maps by posteriors `ask` gives, and count."""
     zones = random_maps(MAPS)
-    x = features_of_maps(zones, folder)
+    x = features_of_maps(CASES[cell.case], zones, folder)
     samples = ask(x.reshape(-1, x.shape[-1]), 1)[:, :, 0]
     found = classified(from_unit(samples.mean(axis=1))).reshape(zones.shape)
     return Zones(*vars(cell).values(), MAPS, *precision_and_recall(found, zones))
