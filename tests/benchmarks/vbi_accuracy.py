@@ -121,7 +121,8 @@ def table(rows: Sequence[Row], apart: Sequence[Apart], zones: Sequence[Zones]) -
         text.append(
             f"zones, {zone.case} {zone.method} {zone.budget}: precision and recall "
             f"EZ {zone.ez_precision:.2f} {zone.ez_recall:.2f}, "
-            f"PZ {zone.pz_precision:.2f} {zone.pz_recall:.2f}; {zone.whole:.0%} of {zone.maps} maps without a mistake"
+            f"PZ {zone.pz_precision:.2f} {zone.pz_recall:.2f}; "
+            f"{zone.whole:.0%} of {zone.maps} maps without a mistake"
         )
     return "\n".join(text)
 
