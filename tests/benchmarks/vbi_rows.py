@@ -1,11 +1,6 @@
-"""The rows of the benchmark's files: appended one by one, read again to resume."""
+"""The rows of the files of the accuracy benchmark; `inference_rows` writes and reads them."""
 
-import csv
-import os
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -67,34 +62,3 @@ class Zones(Cell):
 def cell_of(row: Cell) -> Cell:
     """What a row belongs to."""
     return Cell(row.case, row.method, row.budget, row.seed)
-
-
-def read(path: Path, kind: type[Any] = Row) -> list[Any]:
-    """Return the rows of a file; one that was cut short while it was written is left out."""
-    if not path.exists():
-        return []
-    text = path.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole)
-    columns = [(field.name, field.type) for field in fields(kind)]
-    table = csv.DictReader(whole.splitlines())
-    return [kind(*(cast(row[name]) for name, cast in columns)) for row in table]
-
-
-def append(path: Path, rows: Sequence[Any]) -> None:
-    """Add rows to a file at once, which other processes may add to as well."""
-    lines = [",".join(_text(value) for value in astuple(row)) for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or not path.stat().st_size:
-        lines.insert(0, ",".join(field.name for field in fields(rows[0])))
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(file, ("\n".join(lines) + "\n").encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -11,12 +11,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import vbi_accuracy
+from inference_rows import read
 from vbi_cases.case import Case
 from vbi_cases.epileptor import DURATION, PERIOD, onset
 from vbi_cases.summaries import periodogram, spectral
 from vbi_methods import Answers
 from vbi_pool import simulations
-from vbi_rows import Apart, Cell, Row, read
+from vbi_rows import Apart, Cell, Row
 from vbi_zones import ETA, classified, precision_and_recall, random_maps
 
 from hpcvbi import LINEAR, MODELS, Average, Brain, Connectome, Space, Uniform, WhiteNoise
@@ -71,7 +72,7 @@ def test_it_writes_a_row_once_and_resumes_where_it_was_cut_short(bench, tmp_path
     assert (tmp_path / "vbi.png").read_bytes()[1:4] == b"PNG"
     before = path.read_text()
     assert before.splitlines()[0] == COLUMNS
-    (row,) = read(path)
+    (row,) = read(path, Row)
     assert (row.case, row.method, row.budget, row.param, row.tests) == (
         "tiny", "npe", 60, "I0", 40,
     )  # fmt: skip
@@ -79,11 +80,11 @@ def test_it_writes_a_row_once_and_resumes_where_it_was_cut_short(bench, tmp_path
     path.write_text(before + "tiny,npe,90")
     assert bench("--budgets", "60", "90").count("simulations: |z|") == 1
     assert path.read_text().startswith(before)
-    assert [row.budget for row in read(path)] == [60, 90]
+    assert [row.budget for row in read(path, Row)] == [60, 90]
     (far,) = read(tmp_path / "vbi_c2st.csv", Apart)
     assert (far.budget, far.reference) == (60, 90) and 0.3 < far.c2st <= 1
     assert "the time is up" in bench("--budgets", "200", "--minutes", "0")
-    assert len(read(path)) == 2
+    assert len(read(path, Row)) == 2
 
 
 def test_a_budget_holds_the_simulations_of_a_smaller_one(tmp_path):

@@ -1,0 +1,183 @@
+"""Accuracy of inference against the budget of simulations, where the posterior is known.
+
+    python tests/benchmarks/inference.py [--quick] [--tasks NAME ...] [--methods NAME ...]
+        [--budgets N ...] [--observations N ...] [--seeds N ...] [--minutes M] [--samples N]
+        [--target FOLDER]
+
+A row is added to inference.csv as soon as it is measured, and never measured again: the same
+command resumes. Several may run at once on different tasks. The linear brain's means and widths
+against the exact ones go to inference_ou.csv. CPU seconds hold simulating, learning
+and sampling, not the C2ST.
+"""
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import measure  # sets one thread, before NumPy is loaded
+import numpy as np
+from engine import TARGET, machine
+from inference_figure import draw, line
+from inference_methods import BUDGETS, METHODS, run
+from inference_rows import Cell, Moments, Row, append, read
+from tasks import TASKS, Task
+from tasks.linear_posterior import LINEAR_BRAIN, MadeUp, given_features, given_recording
+from tasks.reference import NoReference
+
+from hpcvbi.core.errors import HpcvbiError
+from hpcvbi.evaluate import c2st
+
+QUICK = {
+    "tasks": ["two_moons", "linear_brain"],
+    "budgets": [1000],
+    "observations": [1],
+    "seeds": [1],
+    "samples": 1000,
+    "minutes": 6.0,
+    "target": TARGET / "quick",
+}
+FULL = {
+    "tasks": list(TASKS),
+    "budgets": list(BUDGETS),
+    "observations": [1, 2, 3],
+    "seeds": [1],
+    "samples": 10_000,
+    "minutes": np.inf,
+    "target": TARGET,
+}
+assert measure.THREADS
+
+
+@cache
+def reference_of(task: str, number: int) -> np.ndarray:
+    """Reference samples, kept."""
+    return TASKS[task].known.samples(number)
+
+
+@cache
+def exact_of(number: int) -> tuple[np.ndarray, ...]:
+    """Mean and sd of the linear brain given features, and given the recording; unit cube."""
+    known = MadeUp(LINEAR_BRAIN)
+    grids = (
+        given_features(LINEAR_BRAIN, known.observation(number)),
+        given_recording(LINEAR_BRAIN, known.recording(number)),
+    )
+    return tuple(part for grid in grids for part in (grid.mean, grid.sd))
+
+
+def moments(cell: Cell, samples: np.ndarray) -> list[Moments]:
+    """Return a row for each parameter of the linear brain."""
+    u = LINEAR_BRAIN.prior.unit(samples)
+    mean, sd, mean_recording, sd_recording = exact_of(cell.observation)
+    found, width = u.mean(axis=0), u.std(axis=0)
+    columns = zip(
+        (found - mean) / sd,
+        width / sd,
+        (found - mean_recording) / sd_recording,
+        width / sd_recording,
+        strict=True,
+    )
+    params = ("g", "sigma", "tau")[: LINEAR_BRAIN.n_params]
+    names = vars(cell).values()
+    return [Moments(*names, p, *map(float, c)) for p, c in zip(params, columns, strict=True)]
+
+
+def cells(asked: argparse.Namespace) -> Iterator[Cell]:
+    """Cheap ones first, so that what is done when time is up compares all methods."""
+    for budget in sorted(asked.budgets):
+        for seed in asked.seeds:
+            for observation in asked.observations:
+                for task in asked.tasks:
+                    for method in asked.methods:
+                        yield Cell(task, observation, method, budget, seed)
+
+
+def measured(cell: Cell, samples: int) -> tuple[Row, list[Moments]]:
+    """Infer and compare."""
+    task: Task = TASKS[cell.task]
+    reference = reference_of(cell.task, cell.observation)[:samples]
+    found, took = run(cell.method, task, cell.observation, cell.budget, cell.seed, samples)
+    row = Row(*vars(cell).values(), c2st(reference, found, seed=1).accuracy, took)
+    return row, moments(cell, found) if cell.task == "linear_brain" else []
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Median C2ST by task, method and budget."""
+    budgets = sorted({row.budget for row in rows})
+    text = [f"{'C2ST, median':32}" + "".join(f"{budget:>9}" for budget in budgets)]
+    for task, method in dict.fromkeys((row.task, row.method) for row in rows):
+        found = dict(zip(*line(rows, task, method), strict=True))
+        ends = (f"{found[b]:9.3f}" if b in found else " " * 9 for b in budgets)
+        text.append(f"{task + ' ' + method:32}" + "".join(ends))
+    return "\n".join(text)
+
+
+def warm_up() -> None:
+    """Import what methods import lazily, so that no cell is charged for it."""
+    import pyabc
+    import sbi.inference
+    import sbi.neural_nets.net_builders
+
+    assert pyabc and sbi
+
+
+def options(words: Sequence[str] | None) -> argparse.Namespace:
+    """What the command line asks for, filled up by the defaults."""
+    parser = argparse.ArgumentParser(description="C2ST against the budget of simulations")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few minutes; in a folder of its own"
+    )
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--budgets", nargs="+", type=int)
+    parser.add_argument("--observations", nargs="+", type=int, help="from 1 to 10")
+    parser.add_argument("--seeds", nargs="+", type=int)
+    parser.add_argument("--samples", type=int, help="of each posterior, at most 10000")
+    parser.add_argument("--minutes", type=float, help="then no cell is started")
+    parser.add_argument("--target", type=Path, help="folder of the results")
+    asked = parser.parse_args(words)
+    for name, value in (QUICK if asked.quick else FULL).items():
+        if getattr(asked, name) is None:
+            setattr(asked, name, value)
+    return asked
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure what is not measured yet, print, draw."""
+    asked = options(words)
+    path, failed = asked.target / "inference.csv", 0
+    end = time.monotonic() + 60 * asked.minutes
+    warnings.filterwarnings("ignore", category=UserWarning)
+    warm_up()
+    for cell in cells(asked):
+        if cell in {row.cell for row in read(path)}:
+            continue
+        if time.monotonic() > end:
+            print(f"the time is up before {cell}; the same command goes on there", flush=True)
+            break
+        try:
+            row, parts = measured(cell, asked.samples)
+        except (HpcvbiError, NoReference) as reason:
+            failed += 1
+            print(f"{cell}\n  not measured: {reason}", file=sys.stderr, flush=True)
+            continue
+        if parts:
+            append(asked.target / "inference_ou.csv", parts)
+        append(path, [row])
+        print(f"{cell}\n  C2ST {row.c2st:.3f}, {row.cpu_seconds:.1f} CPU s", flush=True)
+    rows = read(path)
+    print(table(rows))
+    draw(rows, machine(), asked.target / "inference.png")
+    print(f"written to {asked.target}: inference.csv, inference_ou.csv, inference.png")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
