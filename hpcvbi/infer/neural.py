@@ -23,6 +23,7 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.batches import InMemory, Streamed, Table, sample_of
 from hpcvbi.infer.conditioned import Conditioned
+from hpcvbi.infer.coordinates import to_real
 from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.ensemble import Ensemble
 from hpcvbi.infer.estimator import Architecture, Estimator
@@ -144,7 +145,7 @@ class Neural:
             )
         some = sample_of(draws, whole, generator("scaling", seed))
         scaling = fit_scaling(some, self.clip_margin)
-        kept = draws.u[whole]
+        kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
         table = _table(draws, whole, center, scale, scaling)
         fits = self._fit(state, table, seed)
@@ -271,8 +272,8 @@ def _table(
     draws: Draws, whole: np.ndarray, center: np.ndarray, scale: np.ndarray, scaling: Scaling
 ) -> Table:
     if not isinstance(draws.x, np.ndarray):
-        return Streamed(draws.u, draws.x, whole, center, scale, scaling)
-    return InMemory((draws.u[whole] - center) / scale, scaling.apply(draws.x[whole]))
+        return Streamed(to_real(draws.u), draws.x, whole, center, scale, scaling)
+    return InMemory((to_real(draws.u[whole]) - center) / scale, scaling.apply(draws.x[whole]))
 
 
 def _require(name: str, value: float, low: float, high: float) -> None:

@@ -293,3 +293,23 @@ def test_no_parameter_is_always_blind_to_the_features(n_params, seed):
         first.append(int(order[0]))
         order = order[turn]
     assert max(first.count(p) for p in range(n_params)) <= -(-4 // n_params)
+
+
+def test_the_density_is_one_of_the_cube(one_round):
+    axis = (np.arange(200) + 0.5) / 200
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    density = np.exp(QUICK.log_density(one_round, grid, OBSERVED))
+    assert density.mean() == pytest.approx(1.0, abs=0.01)
+    drawn = QUICK.posterior(one_round, OBSERVED, 4000, 1)
+    mean = (density[:, None] * grid).mean(0)
+    assert (np.abs(drawn.mean(0) - mean) < 4 * drawn.std(0) / np.sqrt(4000) + 0.002).all()
+
+
+def test_draws_on_the_faces_of_the_cube_are_learned_from():
+    state = QUICK.init(2, OBSERVED)
+    u = QUICK.propose(state, 128, 3)
+    u[:3], u[3:6] = 0.0, 1.0
+    state, info = QUICK.update(state, Draws.of(u, simulate(u, 3)), 3)
+    assert info.rows == 128
+    drawn = QUICK.posterior(state, OBSERVED, 100, 1)
+    assert np.isfinite(drawn).all() and (drawn > 0).all() and (drawn < 1).all()
