@@ -86,24 +86,26 @@ def samples_path(folder: Path, cell: Cell) -> Path:
 def compare(target: Path) -> list[Apart]:
     """C2ST of all kept posteriors from NPE's at the largest budget of their case, first seed."""
     path, folder = target / "vbi_c2st.csv", target / "vbi"
-    known = {(cell_of(row), row.reference) for row in read(path, Apart)}
     kept = {
         cell: samples_path(folder, cell)
         for cell in dict.fromkeys(cell_of(row) for row in read(target / "vbi.csv", Row))
         if samples_path(folder, cell).exists()
     }
+    best: dict[str, Cell] = {}
+    for cell in sorted(kept, key=lambda c: (c.budget, -c.seed)):
+        if cell.method == "npe":
+            best[cell.case] = cell
+    known = {(cell_of(row), row.reference) for row in read(path, Apart)}
     for cell in kept:
-        own = [c for c in kept if (c.case, c.method) == (cell.case, "npe")]
-        if not own:
+        reference = best.get(cell.case, cell)
+        if cell == reference or (cell, reference.budget) in known:
             continue
-        best = max(own, key=lambda c: (c.budget, -c.seed))
-        if cell == best or (cell, best.budget) in known:
-            continue
-        pairs = list(zip(np.load(kept[best]), np.load(kept[cell]), strict=True))
+        pairs = list(zip(np.load(kept[reference]), np.load(kept[cell]), strict=True))
         found = [c2st(one, two, seed=1).accuracy for one, two in pairs]
-        row = Apart(*vars(cell).values(), best.budget, len(found), float(np.mean(found)))
-        append(path, [row])
-    return read(path, Apart)
+        numbers = (reference.budget, len(found), float(np.mean(found)))
+        append(path, [Apart(*vars(cell).values(), *numbers)])
+    wanted = {(case, cell.budget) for case, cell in best.items()}
+    return [row for row in read(path, Apart) if (row.case, row.reference) in wanted]
 
 
 def table(rows: Sequence[Row], apart: Sequence[Apart], zones: Sequence[Zones]) -> str:
