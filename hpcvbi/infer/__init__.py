@@ -7,19 +7,29 @@ A new algorithm is a new file with one frozen dataclass, and one line in `ALGORI
 from typing import Any
 
 from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.apt import Apt
 from hpcvbi.infer.bayes_opt import BayesOpt
 from hpcvbi.infer.cmaes import CmaEs
 from hpcvbi.infer.composite_loss import Weights, weights_of
 from hpcvbi.infer.draws import Draws, Rows
+from hpcvbi.infer.fmpe import Fmpe
 from hpcvbi.infer.grid import Grid
 from hpcvbi.infer.learn import Learned, learn
 from hpcvbi.infer.neural import Neural
+from hpcvbi.infer.nle import Nle
 from hpcvbi.infer.npe import Npe
+from hpcvbi.infer.npse import Npse
+from hpcvbi.infer.nre import Nre
 from hpcvbi.infer.tsnpe import Tsnpe
 
 ALGORITHMS: dict[str, type[Any]] = {
     "npe": Npe,
     "tsnpe": Tsnpe,
+    "apt": Apt,
+    "nle": Nle,
+    "nre": Nre,
+    "fmpe": Fmpe,
+    "npse": Npse,
     "grid": Grid,
     "cmaes": CmaEs,
     "bayes_opt": BayesOpt,
@@ -28,13 +38,18 @@ ALGORITHMS: dict[str, type[Any]] = {
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
+    "Apt",
     "BayesOpt",
     "CmaEs",
     "Draws",
+    "Fmpe",
     "Grid",
     "Learned",
     "Neural",
+    "Nle",
     "Npe",
+    "Npse",
+    "Nre",
     "Rows",
     "Tsnpe",
     "Weights",

@@ -1,8 +1,9 @@
 """What all neural methods have in common: rounds of proposing, fitting networks from scratch to the
 draws of all rounds, and drawing from what they say.
 
-Round 0 simulates draws of the prior. Every later round simulates draws of the prior cut to the
-region that holds all but `truncation` of the current posterior mass at the observed features,
+Round 0 simulates draws of the prior. Later rounds simulate where the current posterior at the
+observed features is, most methods by the prior cut to the region that holds all but `truncation` of
+its mass (`proposals.py`),
 
     u ~ U([0, 1]^p)  cut to  {u : q(u | x_observed) > t},    P_q(q(u | x_observed) <= t) =
     truncation.
@@ -25,15 +26,15 @@ from hpcvbi.infer.batches import InMemory, Streamed, Table, sample_of
 from hpcvbi.infer.conditioned import Conditioned
 from hpcvbi.infer.coordinates import to_real
 from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.embedding import check_embedding, embedded
 from hpcvbi.infer.ensemble import Ensemble
 from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.fitting import Fitted, Training, fit
 from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
+from hpcvbi.infer.proposals import BY_DENSITY, Cut, Proposals
 from hpcvbi.infer.scaling import Scaling, fit_scaling
-from hpcvbi.infer.truncation import in_cube, sobol, uniform_in_region
-
-SAMPLES = 8192  # posterior draws that place the threshold, and cube points that measure the region
+from hpcvbi.infer.truncation import in_cube, sobol
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Neural:
     """Settings of a neural method; a method names its `estimator` and its own defaults.
 
     rounds, draws: how many rounds of how many simulated draws. network: see the estimator. hidden,
-    transforms: width and number of the network's steps. members: networks in the equal-weight
+    transforms: width and number of the network's steps. embedding, embedding_size, channels: what
+    compresses the features first, see `embedding.py`. members: networks in the equal-weight
     mixture, each with its own start and its own held-out rows; training costs that many times more.
     batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `batch` 0 takes
     a fiftieth of the rows, 50 to 2000; `weight_decay` holds for 256 rows and is scaled by 256 /
@@ -52,6 +54,7 @@ class Neural:
     """
 
     estimator: ClassVar[Estimator]
+    proposals: ClassVar[Proposals] = BY_DENSITY
     by_draws: ClassVar[bool] = False
 
     rounds: int = 2
@@ -59,6 +62,9 @@ class Neural:
     network: str = ""
     hidden: int = 64
     transforms: int = 4
+    embedding: str = "none"
+    embedding_size: int = 20
+    channels: int = 1
     members: int = 1
     batch: int = 0
     learning_rate: float = 2e-3
@@ -73,14 +79,15 @@ class Neural:
 
     def __post_init__(self) -> None:
         at_least = {"min_survivors": 20, "hidden": 2, "batch": 0}
-        for name in ("rounds", "draws", "hidden", "transforms", "members", "batch", "max_epochs",
-                     "stop_after", "min_survivors", "candidates"):  # fmt: skip
-            _require(name, getattr(self, name), at_least.get(name, 1), np.inf)
+        for name in ("rounds", "draws", "hidden", "transforms", "embedding_size", "channels",
+                     "members", "batch", "max_epochs", "stop_after", "min_survivors",
+                     "candidates"):  # fmt: skip
+            require(name, getattr(self, name), at_least.get(name, 1), np.inf)
         for name in ("truncation", "validation"):
-            _require(name, getattr(self, name), 0.0, 0.5)
-        _require("learning_rate", self.learning_rate, 1e-6, 1.0)
+            require(name, getattr(self, name), 0.0, 0.5)
+        require("learning_rate", self.learning_rate, 1e-6, 1.0)
         for name in ("weight_decay", "clip_margin"):
-            _require(name, getattr(self, name), 0.0, 1e6)
+            require(name, getattr(self, name), 0.0, 1e6)
         if self.network not in self.estimator.networks:
             raise ConfigError(
                 f"there is no network {self.network!r}. Known: {', '.join(self.estimator.networks)}"
@@ -102,11 +109,13 @@ class Neural:
         if n_params < 1:
             raise ConfigError("nothing to infer: give at least one parameter a prior")
         features, params = np.zeros(len(x_observed)), np.zeros(n_params)
-        return NeuralState(
+        state = NeuralState(
             0, n_params, x_observed,
             features, features, features, features + 1, params, params + 1,
             np.empty((0, 0), np.float32), np.empty(0, np.uint8), -np.inf,
         )  # fmt: skip
+        check_embedding(self._architecture(state))
+        return state
 
     def propose(self, state: NeuralState, n: int, seed: int) -> np.ndarray:
         """Return `n` draws (draw, param) of the prior, truncated to the posterior's region after
@@ -117,15 +126,7 @@ class Neural:
             return sobol(state.n_params, rng)(n)
         with isolated(derive_seed("propose", seed)):
             at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
-            return uniform_in_region(
-                at_observed.log_density,
-                state.threshold,
-                lambda k: at_observed.sample(k, rng)[0],
-                state.n_params,
-                n,
-                self.candidates,
-                rng,
-            )
+            return self.proposals.draw(at_observed, self._cut(state), n, rng)
 
     def update(self, state: NeuralState, draws: Draws, seed: int) -> tuple[NeuralState, NeuralInfo]:
         """Fit networks to the draws of all rounds so far; TooFewSurvivors where few are whole."""
@@ -148,15 +149,20 @@ class Neural:
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
         table = _table(draws, whole, center, scale, scaling)
+        state = replace(
+            state,
+            low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
+            u_center=center, u_scale=scale,
+        )  # fmt: skip
         fits = self._fit(state, table, seed)
         state = replace(
             state, round=state.round + 1,
-            low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
-            u_center=center, u_scale=scale,
             weights=np.stack([f.weights for f in fits]),
             layout=np.frombuffer(fits[0].layout.encode(), np.uint8),
         )  # fmt: skip
-        threshold, volume, leakage = self._region(state, seed)
+        with isolated(derive_seed("region", seed)):
+            at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
+            region = self.proposals.measure(at_observed, self.truncation, generator("region", seed))
         observed = state.x_observed
         info = NeuralInfo(
             round=state.round - 1,
@@ -167,13 +173,14 @@ class Neural:
             loss=[f.loss for f in fits],
             validation_loss=[f.validation_loss for f in fits],
             curve=[f.curve for f in fits],
-            leakage=leakage,
-            volume=volume,
+            leakage=region.leakage,
+            volume=region.volume,
+            r_hat=region.r_hat,
             observed_z=scaling.unclipped(observed).tolist(),
             observed_clipped=scaling.beyond(observed).tolist(),
             clipped=scaling.beyond(some).mean(axis=0).tolist(),
         )
-        return replace(state, threshold=threshold), info
+        return replace(state, threshold=region.threshold), info
 
     def done(self, state: NeuralState) -> bool:
         """Whether all rounds are learned."""
@@ -196,7 +203,7 @@ class Neural:
         with isolated(derive_seed("posterior", seed)):
             ensemble = self._ensemble(state)
             drawn = [
-                Conditioned(ensemble, state, case).sample(n, generator("posterior", own))[0]
+                Conditioned(ensemble, state, case).sample(n, generator("posterior", own)).u
                 for case, own in zip(cases, seeds, strict=True)
             ]
         return np.stack(drawn)[0] if x.ndim == 1 else np.stack(drawn)
@@ -216,8 +223,7 @@ class Neural:
             return in_cube(u)
         with isolated(0):
             at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
-            density = at_observed.log_density(u)
-        return in_cube(u) & (density > state.threshold)
+            return self.proposals.inside(at_observed, self._cut(state), u)
 
     def to_arrays(self, state: NeuralState) -> dict[str, np.ndarray]:
         """Return the state as named arrays of numbers; their dimensions are in
@@ -235,7 +241,15 @@ class Neural:
 
     def _architecture(self, state: NeuralState) -> Architecture:
         features = len(state.x_observed)
-        return Architecture(state.n_params, features, self.network, self.hidden, self.transforms)
+        varying = tuple(int(i) for i in np.flatnonzero(state.high > state.low))
+        return Architecture(
+            state.n_params, features, self.network, self.hidden, self.transforms,
+            self.embedding, self.embedding_size, self.channels, varying,
+        )  # fmt: skip
+
+    def _estimator(self, state: NeuralState) -> Estimator:
+        """What the update after `state` fits."""
+        return self.estimator
 
     def _fit(self, state: NeuralState, table: Table, seed: int) -> list[Fitted]:
         training = Training(
@@ -246,26 +260,18 @@ class Neural:
             max_epochs=self.max_epochs,
             stop_after=self.stop_after,
         )
-        architecture = self._architecture(state)
+        estimator, architecture = embedded(self._estimator(state)), self._architecture(state)
         return [
-            fit(self.estimator, architecture, training, table, derive_seed("fit", seed, member))
+            fit(estimator, architecture, training, table, derive_seed("fit", seed, member))
             for member in range(self.members)
         ]
 
     def _ensemble(self, state: NeuralState) -> Ensemble:
         layout = state.layout.tobytes().decode()
-        return Ensemble(self.estimator, self._architecture(state), state.weights, layout)
+        return Ensemble(embedded(self.estimator), self._architecture(state), state.weights, layout)
 
-    def _region(self, state: NeuralState, seed: int) -> tuple[float, float, float]:
-        """Threshold of the truncated prior, the share of the prior it keeps, and the leakage."""
-        rng = generator("region", seed)
-        with isolated(derive_seed("region", seed)):
-            at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
-            drawn, share = at_observed.sample(SAMPLES, rng)
-            threshold = float(np.quantile(at_observed.log_density(drawn), self.truncation))
-            points = sobol(state.n_params, rng)(SAMPLES)
-            volume = float((at_observed.log_density(points) > threshold).mean())
-        return threshold, volume, 1.0 - share
+    def _cut(self, state: NeuralState) -> Cut:
+        return Cut(self.truncation, state.threshold, self.candidates)
 
 
 def _table(
@@ -276,6 +282,7 @@ def _table(
     return InMemory((to_real(draws.u[whole]) - center) / scale, scaling.apply(draws.x[whole]))
 
 
-def _require(name: str, value: float, low: float, high: float) -> None:
+def require(name: str, value: float, low: float, high: float) -> None:
+    """ConfigError unless the setting lies between two numbers."""
     if not low <= value <= high:
         raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")

@@ -115,7 +115,9 @@ class NeuralInfo:
     per network. `leakage` is the share of the network's mass outside the prior at the observed
     features; `volume` the share of the prior kept by truncation. `observed_z` is the observation
     in standard deviations of the training features, and `observed_clipped` where it lies outside
-    everything simulated: there the posterior is an extrapolation.
+    everything simulated: there the posterior is an extrapolation. `r_hat` is 1 where the network
+    is drawn from directly; where its draws are those of `cube_sampler.py`, they do not agree with
+    each other above `cube_sampler.MIXED`.
     """
 
     round: int
@@ -131,6 +133,7 @@ class NeuralInfo:
     observed_z: list[float]
     observed_clipped: list[bool]
     clipped: list[float]
+    r_hat: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, ready for JSON."""
