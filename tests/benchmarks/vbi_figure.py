@@ -68,6 +68,7 @@ def draw(
             found = _line(own, "c2st")  # type: ignore[arg-type]
             panels[3][column].plot(*found, color=COLOURS[method], marker="o", markersize=3)
         panels[3][column].set_xlabel("simulations", fontsize=9)
+    panels[1][0].set(yscale="log", ylim=(0.3, 50.0))
     panels[3][0].set_ylabel("C2ST from NPE's best", fontsize=9)
     for axes in panels.flat:
         axes.set(xscale="log", xlim=(70, 14_000))
