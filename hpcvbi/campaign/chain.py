@@ -119,7 +119,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     reads: Reads = {**last, **(rounds if algorithm.by_draws else {})}
     sample = partial(steps.posterior, algorithm, space, POSTERIOR_DRAWS, seed("posterior"))
     u = yield Learn("posterior", sample, {"observed": observed, **reads})
-    about = record.learned_from(proposed, learned, space, kind)
+    about = record.learned_from(proposed, learned, space, len(rounds), kind)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
     predicted = yield Simulate("predictive", some, kept)

@@ -1,23 +1,19 @@
 """A study's results in other programs' formats: which format, whose, and what it is made from."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from hpcvbi.campaign import record
-from hpcvbi.campaign.chain import algorithm_of
+from hpcvbi.campaign.chain import TRAINING, algorithm_of
+from hpcvbi.campaign.whole import learned_rounds
 from hpcvbi.config import Study
-from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import ExportError
-from hpcvbi.infer import Neural
-from hpcvbi.infer.history import (
-    Run,
-    check_pyabc,
-    equally_weighted,
-    weighted_round,
-    write_history,
-)
+from hpcvbi.infer import steps
+from hpcvbi.infer.history import Run, check_pyabc, equally_weighted, weighted, write_history
+from hpcvbi.infer.populations import Weighing
 from hpcvbi.store import Store
 from hpcvbi.store.export import export_arviz, export_csv, export_netcdf
 from hpcvbi.store.publish import check_target, published
@@ -80,27 +76,27 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
 
 def _run(study: Study, store: Store, person: str) -> Run:
     algorithm = algorithm_of(study)
-    if not isinstance(algorithm, Neural):
-        raise ExportError(f"{study.inference.algorithm} has no weights to write for pyABC")
+    if not isinstance(algorithm, Weighing):
+        raise ExportError(f"{study.inference.algorithm} has no weighted draws to write for pyABC")
     observed, _ = store.get(person, "observed_data")
     space = record.space_of(store.get(person, "posterior")[1])
-    populations, state = [], None
-    for number in range(algorithm.rounds):
-        state = algorithm.from_arrays(store.get(person, f"inference_{number:03d}")[0])
-        drawn = _drawn(store, person, f"round_{number:03d}")
-        populations.append(weighted_round(algorithm, state, space, *drawn))
-    assert state is not None
-    populations.append(equally_weighted(state, *_drawn(store, person, "predictive")))
+    numbers = range(learned_rounds(study, store, person))
+    groups = [store.get(person, f"inference_{number:03d}")[0] for number in numbers]
+    states = [algorithm.from_arrays(arrays) for arrays in groups]
+    names = [f"round_{number:03d}" for number in numbers]
+    drawn = {name: store.read(person, name, TRAINING) for name in names}
+    theta = np.concatenate([drawn[name]["theta"] for name in names])
+    x = np.concatenate([steps.learnable(drawn[name])[:] for name in names])
+    found = algorithm.populations(states, steps.draws_of(space, drawn))
+    again = store.read(person, "predictive", TRAINING)
+    measure = partial(algorithm.distances, states[-1])
     return Run(
+        method=study.inference.algorithm,
         params=space.names,
         features=tuple(str(name) for name in observed["feature"]),
         observed=observed["features"],
-        populations=tuple(populations),
+        populations=(
+            *(weighted(population, theta, x) for population in found),
+            equally_weighted(again["theta"], steps.learnable(again)[:], measure),
+        ),
     )
-
-
-def _drawn(store: Store, person: str, round: str) -> tuple[np.ndarray, np.ndarray]:
-    """Draws (draw, param) and features (draw, feature), NaN where learning left a draw out."""
-    found = store.read(person, round, ["theta", "status", "features"])
-    whole = np.isin(found["status"], WHOLE)
-    return found["theta"], np.where(whole[:, None], found["features"], np.nan)

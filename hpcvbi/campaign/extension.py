@@ -14,7 +14,7 @@ from typing import Any
 
 from hpcvbi.campaign.chain import subjects_of
 from hpcvbi.campaign.identity import manifest_of
-from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
+from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check
 from hpcvbi.core.errors import ConfigError, StoreMismatch
@@ -40,7 +40,7 @@ class Extension:
     `changes` are lines for people; `people` come in. Everybody who is there loses the `superseded`
     groups, keeps the `kept` rounds, and gets more draws of the `grown` ones, as many as named.
     `stay` counts the draws of these, over all people, whose blocks are full and stay; `draws` what
-    has to be simulated, per round, once all that the smaller study wants is there.
+    has to be simulated at most, per round, once all that the smaller study wants is there.
     """
 
     changes: tuple[str, ...]
@@ -110,6 +110,8 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
     superseded = _superseded(old, keys, bool(newcomers))
     before, after = rounds_of(old), rounds_of(new)
     people = list(stored["people"])
+    took = [learned_rounds(old, store, person) for person in people]
+    there = rounds_of(old, max(took, default=None))
     grown = {
         name: draws
         for name, (draws, _) in after.items()
@@ -121,7 +123,7 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
         changes=tuple(lines),
         people=tuple(newcomers),
         superseded=tuple(sorted(superseded)),
-        kept=tuple(name for name in before if name not in superseded and name not in grown),
+        kept=tuple(name for name in there if name not in superseded and name not in grown),
         grown=grown,
         stay=stay,
         draws={

@@ -1,4 +1,4 @@
-"""What a run would cost, from study and people alone. Nothing is computed, nothing written."""
+"""What a run would cost at most, from study and people alone. Nothing is computed, or written."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,9 @@ class Plan:
 
 
 def plan(study: Study, subjects: Sequence[Subject], pace: Pace = ASSUMED) -> Plan:
-    """Count draws, blocks, inodes, bytes and core-hours of a study."""
+    """Count draws, blocks, inodes, bytes and core-hours of a study; an algorithm that is done early
+    costs less.
+    """
     rounds = []
     for name, (draws, keep) in rounds_of(study).items():
         updates = [updates_per_draw(s) for s in subjects]

@@ -96,13 +96,14 @@ def posterior(theta: np.ndarray, space: Space) -> Dataset:
 
 
 def learned_from(
-    proposed: int, learned: int, space: Space, kind: str = POSTERIOR
+    proposed: int, learned: int, space: Space, rounds: int, kind: str = POSTERIOR
 ) -> dict[str, Any]:
-    """Attributes of a posterior: its kind, the priors, how many draws it was learned from, the
-    share that was left out.
+    """Attributes of a posterior: its kind, the priors, how many rounds and draws it was learned
+    from, the share that was left out.
     """
     return {
         "kind": kind,
+        "rounds_learned_from": rounds,
         "priors": json.dumps(space.described()),
         "draws_proposed": proposed,
         "draws_learned_from": learned,

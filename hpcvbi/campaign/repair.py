@@ -15,7 +15,7 @@ from typing import Any
 from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
 from hpcvbi.campaign.loop import Loop, Progress
 from hpcvbi.campaign.stop import listening
-from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, rounds_of
+from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
 from hpcvbi.cluster import local_executor
 from hpcvbi.config import Study, cohort_of
 from hpcvbi.config.sections import Limits
@@ -148,7 +148,8 @@ def _without_mark(store: Store, study: Study, found: Survey) -> Iterator[Damage]
     for person in store.study["people"]:
         if not _is_finished(store, person):
             continue
-        for group in (*data_sets_of(study), *rounds_of(study)):
+        learned = learned_rounds(study, store, person)
+        for group in (*data_sets_of(study, learned), *rounds_of(study, learned)):
             if not store.is_marked(person, group):
                 yield Damage(person, group, None, "", NO_MARK, f"store.zarr/{person}/{group}")
             for block in found.unmarked.get((person, group), ()):
@@ -228,5 +229,9 @@ def _as_far(chain: Chain, store: Driver, person: str) -> Chain:
         elif not store.is_marked(person, wish.round):
             return
         answer = yield wish
-        if isinstance(wish, Simulate) and not wish.background and (answer["status"] == 0).any():
+        if isinstance(wish, Simulate) and not wish.background and _pending(store, person, wish):
             return
+
+
+def _pending(store: Driver, person: str, wish: Simulate) -> bool:
+    return bool((store.read(person, wish.round, ["status"])["status"] == 0).any())

@@ -1,33 +1,56 @@
-"""What a finished person has in the store, and what of it is lacking."""
+"""What a finished person has in the store, and what of it is lacking.
+
+An algorithm may be done before the study's rounds are; then what is there is judged by the rounds
+that the person's posterior was learned from.
+"""
 
 from collections.abc import Iterable
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.config import Study
+from hpcvbi.core.errors import StoreError
 from hpcvbi.store import Store
 
 JUDGEMENT = "evaluation"
 """The data set that is written last."""
 
 
-def rounds_of(study: Study) -> dict[str, tuple[int, tuple[str, ...]]]:
-    """Return the rounds of a person: how many draws, and what is kept of each besides features."""
+def rounds_of(study: Study, learned: int | None = None) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return the rounds of a person: how many draws, and what is kept of each besides features;
+    at most, or where so many are `learned` from.
+    """
     kept = ("fc", "fc_model")
     grid, inference = study.yardsticks.grid, study.inference
-    rounds = {f"round_{n:03d}": (inference.draws, study.keep) for n in range(inference.rounds)}
+    numbers = range(inference.rounds if learned is None else learned)
     return {
-        **rounds,
+        **{f"round_{n:03d}": (inference.draws, study.keep) for n in numbers},
         "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), kept),
         "grid": (grid.points * grid.draws, kept),
         "grid_fresh": (grid.fresh, kept),
     }
 
 
-def data_sets_of(study: Study) -> tuple[str, ...]:
-    """Return the data sets of a person that are written whole."""
-    learned = (f"inference_{n:03d}" for n in range(study.inference.rounds))
+def data_sets_of(study: Study, learned: int | None = None) -> tuple[str, ...]:
+    """Return the data sets of a person that are written whole; at most, or where so many rounds
+    are `learned` from.
+    """
+    numbers = range(study.inference.rounds if learned is None else learned)
     about = ("connectome", "observed_data", "posterior", "posterior_predictive")
-    return (*about, *learned, JUDGEMENT)
+    return (*about, *(f"inference_{n:03d}" for n in numbers), JUDGEMENT)
+
+
+def learned_rounds(study: Study, store: Store, person: str) -> int:
+    """Return how many rounds a person's posterior was learned from: as it says itself, else as the
+    ledger has them; those of the study where there is no posterior yet.
+    """
+    most = study.inference.rounds
+    if not _known(store, person, "posterior"):
+        return most
+    try:
+        return min(most, int(store.get(person, "posterior")[1]["rounds_learned_from"]))
+    except (StoreError, KeyError):  # damaged, without the key, or written before it said so
+        there = [n for n in range(most) if _known(store, person, f"inference_{n:03d}")]
+        return max(there, default=most - 1) + 1
 
 
 def lacking(study: Study, store: Store, people: Iterable[str]) -> dict[str, list[str]]:
@@ -36,10 +59,17 @@ def lacking(study: Study, store: Store, people: Iterable[str]) -> dict[str, list
     """
     rounds, puts = store.whole_rounds(), store.done_puts()
     puts = {key for key in puts if not store.is_stale(*key)}
-    return {
-        name: [
-            *(group for group in data_sets_of(study) if (name, group) not in puts),
-            *(r for r, (draws, _) in rounds_of(study).items() if rounds.get((name, r)) != draws),
+
+    def of(name: str) -> list[str]:
+        learned = learned_rounds(study, store, name)
+        wanted = rounds_of(study, learned)
+        return [
+            *(group for group in data_sets_of(study, learned) if (name, group) not in puts),
+            *(r for r, (draws, _) in wanted.items() if rounds.get((name, r)) != draws),
         ]
-        for name in people
-    }
+
+    return {name: of(name) for name in people}
+
+
+def _known(store: Store, person: str, group: str) -> bool:
+    return store.is_marked(person, group) or store.was_marked(person, group)

@@ -6,6 +6,7 @@ A new algorithm is a new file with one frozen dataclass, and one line in `ALGORI
 
 from typing import Any
 
+from hpcvbi.infer.abc_smc import AbcSmc
 from hpcvbi.infer.algorithm import Algorithm
 from hpcvbi.infer.apt import Apt
 from hpcvbi.infer.bayes_opt import BayesOpt
@@ -14,12 +15,15 @@ from hpcvbi.infer.composite_loss import Weights, weights_of
 from hpcvbi.infer.draws import Draws, Rows
 from hpcvbi.infer.fmpe import Fmpe
 from hpcvbi.infer.grid import Grid
+from hpcvbi.infer.knn import Knn
 from hpcvbi.infer.learn import Learned, learn
 from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.nle import Nle
 from hpcvbi.infer.npe import Npe
 from hpcvbi.infer.npse import Npse
 from hpcvbi.infer.nre import Nre
+from hpcvbi.infer.regression import Regression
+from hpcvbi.infer.rejection import Rejection
 from hpcvbi.infer.tsnpe import Tsnpe
 
 ALGORITHMS: dict[str, type[Any]] = {
@@ -30,6 +34,10 @@ ALGORITHMS: dict[str, type[Any]] = {
     "nre": Nre,
     "fmpe": Fmpe,
     "npse": Npse,
+    "rejection": Rejection,
+    "regression": Regression,
+    "knn": Knn,
+    "abc_smc": AbcSmc,
     "grid": Grid,
     "cmaes": CmaEs,
     "bayes_opt": BayesOpt,
@@ -37,6 +45,7 @@ ALGORITHMS: dict[str, type[Any]] = {
 
 __all__ = [
     "ALGORITHMS",
+    "AbcSmc",
     "Algorithm",
     "Apt",
     "BayesOpt",
@@ -44,12 +53,15 @@ __all__ = [
     "Draws",
     "Fmpe",
     "Grid",
+    "Knn",
     "Learned",
     "Neural",
     "Nle",
     "Npe",
     "Npse",
     "Nre",
+    "Regression",
+    "Rejection",
     "Rows",
     "Tsnpe",
     "Weights",

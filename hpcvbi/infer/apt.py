@@ -24,9 +24,10 @@ import numpy as np
 from hpcvbi.infer.contrast import others
 from hpcvbi.infer.estimator import Estimator
 from hpcvbi.infer.flow import FLOW
-from hpcvbi.infer.neural import Neural, require
+from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.neural_state import NeuralState
 from hpcvbi.infer.proposals import BY_POSTERIOR, Proposals
+from hpcvbi.infer.settings import require
 
 
 def atomic(atoms: int, center: np.ndarray, scale: np.ndarray) -> Callable[[Any, Any, Any], Any]:

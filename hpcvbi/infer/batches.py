@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hpcvbi.infer.coordinates import to_real
 from hpcvbi.infer.draws import CHUNK, Draws, Rows
 from hpcvbi.infer.scaling import Scaling
 
@@ -135,6 +136,15 @@ class _Mixed:
             torch.tensor(z, dtype=torch.float32, device=self.device),
             torch.tensor(x, dtype=torch.float32, device=self.device),
         )
+
+
+def table_of(
+    draws: Draws, whole: np.ndarray, center: np.ndarray, scale: np.ndarray, scaling: Scaling
+) -> Table:
+    """Return the `whole` draws (draw,), streamed where their features are not in memory."""
+    if not isinstance(draws.x, np.ndarray):
+        return Streamed(to_real(draws.u), draws.x, whole, center, scale, scaling)
+    return InMemory((to_real(draws.u[whole]) - center) / scale, scaling.apply(draws.x[whole]))
 
 
 def sample_of(draws: Draws, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -53,3 +53,14 @@ def deterministic(torch: Any, device: Any) -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def numpy_seeded(seed: int) -> Iterator[None]:
+    """Seed NumPy's own generator, for libraries that draw from nothing else; restore it after."""
+    before = np.random.get_state()
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

@@ -15,6 +15,7 @@ Deistler, Goncalves & Macke (2022), Truncated proposals for scalable and hassle-
 simulation-based inference, DOI 10.48550/arXiv.2210.04815.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
-from hpcvbi.infer.batches import InMemory, Streamed, Table, sample_of
+from hpcvbi.infer.batches import Table, sample_of, table_of
 from hpcvbi.infer.conditioned import Conditioned
 from hpcvbi.infer.coordinates import to_real
 from hpcvbi.infer.draws import Draws
@@ -32,8 +33,11 @@ from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.fitting import Fitted, Training, fit
 from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
+from hpcvbi.infer.populations import Population, reweighted
 from hpcvbi.infer.proposals import BY_DENSITY, Cut, Proposals
-from hpcvbi.infer.scaling import Scaling, fit_scaling
+from hpcvbi.infer.scaling import fit_scaling
+from hpcvbi.infer.settings import require
+from hpcvbi.infer.table import at, norm
 from hpcvbi.infer.truncation import in_cube, sobol
 
 
@@ -148,7 +152,7 @@ class Neural:
         scaling = fit_scaling(some, self.clip_margin)
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
-        table = _table(draws, whole, center, scale, scaling)
+        table = table_of(draws, whole, center, scale, scaling)
         state = replace(
             state,
             low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
@@ -217,6 +221,21 @@ class Neural:
             density = Conditioned(self._ensemble(state), state, x).log_density(u)
         return density - np.log(state.u_scale).sum()
 
+    def populations(self, states: Sequence[NeuralState], draws: Draws) -> list[Population]:
+        """Return the whole draws of each round, weighted by what was learned up to it."""
+        found = []
+        for number, state in enumerate(states):
+            of = draws.round == number
+            rows = np.flatnonzero(of & draws.whole)
+            density = self.log_density(state, draws.u[rows], state.x_observed)
+            apart = self.distances(state, at(draws.x, rows))
+            found.append(reweighted(rows, density, apart, int(of.sum())))
+        return found
+
+    def distances(self, state: NeuralState, x: np.ndarray) -> np.ndarray:
+        """Return the distances (row,) of features (row, feature) to the observed ones."""
+        return norm(1.0 / state.scale)(x, state.x_observed)
+
     def inside(self, state: NeuralState, u: np.ndarray) -> np.ndarray:
         """Which rows of `u` (row, param) the next round's proposal may visit."""
         if state.round == 0:
@@ -272,17 +291,3 @@ class Neural:
 
     def _cut(self, state: NeuralState) -> Cut:
         return Cut(self.truncation, state.threshold, self.candidates)
-
-
-def _table(
-    draws: Draws, whole: np.ndarray, center: np.ndarray, scale: np.ndarray, scaling: Scaling
-) -> Table:
-    if not isinstance(draws.x, np.ndarray):
-        return Streamed(to_real(draws.u), draws.x, whole, center, scale, scaling)
-    return InMemory((to_real(draws.u[whole]) - center) / scale, scaling.apply(draws.x[whole]))
-
-
-def require(name: str, value: float, low: float, high: float) -> None:
-    """ConfigError unless the setting lies between two numbers."""
-    if not low <= value <= high:
-        raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.core.errors import StoreMismatch
 from hpcvbi.infer.scaling import Scaling
+from hpcvbi.infer.stored import Dims, checked, refused
 
-STATE_DIMS: dict[str, tuple[str, ...]] = {
+STATE_DIMS: Dims = {
     "round": (),
     "n_params": (),
     "x_observed": ("feature",),
@@ -53,7 +53,7 @@ class NeuralState:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "NeuralState":
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        values: dict[str, Any] = {name: _numbers(name, arrays) for name in STATE_DIMS}
+        values: dict[str, Any] = checked(arrays, STATE_DIMS, ("threshold",))
         _check(values)
         for name, kind in (("round", int), ("n_params", int), ("threshold", float)):
             values[name] = kind(values[name])
@@ -65,45 +65,19 @@ class NeuralState:
         return Scaling(self.low, self.high, self.center, self.scale)
 
 
-def _numbers(name: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return an array of the stored state, of the right type, dimensions and finite."""
-    if name not in arrays:
-        raise _refused(f"{name} is missing")
-    array = np.array(arrays[name])
-    if array.dtype.kind not in "fiu" or array.ndim != len(STATE_DIMS[name]):
-        raise _refused(
-            f"{name} has type {array.dtype} and shape {array.shape}, not numbers along "
-            f"{STATE_DIMS[name]}"
-        )
-    if np.isnan(array).any() or (name != "threshold" and np.isinf(array).any()):
-        raise _refused(f"{name} holds numbers that are not finite")
-    return array
-
-
 def _check(values: Mapping[str, np.ndarray]) -> None:
-    sizes: dict[str, int] = {}
-    for name, dims in STATE_DIMS.items():
-        for dim, size in zip(dims, values[name].shape, strict=True):
-            if sizes.setdefault(dim, size) != size:
-                raise _refused(f"{name} has {size} entries along {dim}, elsewhere {sizes[dim]}")
-    if values["round"] < 0 or values["n_params"] != sizes["param"]:
-        raise _refused(f"it is of {sizes['param']} parameters, and says {values['n_params']}")
-    if values["round"] > 0 and not min(sizes["member"], sizes["weight"]):
-        raise _refused("it holds no network")
+    params = len(values["u_center"])
+    if values["round"] < 0 or values["n_params"] != params:
+        raise refused(f"it is of {params} parameters, and says {values['n_params']}")
+    if values["round"] > 0 and not values["weights"].size:
+        raise refused("it holds no network")
     for name in ("scale", "u_scale"):
         if not (values[name] > 0).all():
-            raise _refused(f"{name} must be positive")
+            raise refused(f"{name} must be positive")
     try:
         values["layout"].tobytes().decode()
     except UnicodeDecodeError:
-        raise _refused("layout is no text") from None
-
-
-def _refused(what: str) -> StoreMismatch:
-    return StoreMismatch(
-        f"the stored state of the inference cannot be used: {what}. Restore the store from a copy, "
-        "or infer again into a new output folder"
-    )
+        raise refused("layout is no text") from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,9 @@ import numpy as np
 
 from hpcvbi.infer.contrast import others
 from hpcvbi.infer.estimator import Architecture, Estimator
-from hpcvbi.infer.neural import Neural, require
+from hpcvbi.infer.neural import Neural
 from hpcvbi.infer.neural_state import NeuralState
+from hpcvbi.infer.settings import require
 
 OF_NETWORK: dict[str, Callable[[Architecture], dict[str, Any]]] = {
     "linear": lambda _: {},

@@ -152,7 +152,7 @@ def _person(
     u = space().to_unit(truth) + rng.standard_normal((200, 2)) * [0.05, fate.sigma_sd]
     u = np.abs(u) - 2 * np.maximum(np.abs(u) - 1, 0)
     samples = space().from_unit(u)
-    about = record.learned_from(40, 38, space())
+    about = record.learned_from(40, 38, space(), 1)
     store.put(person, "posterior", *record.posterior(samples, space()), about)
     put = partial(_round, store, person)
     predicted = put("predictive", samples[:24], simulate(samples[:24]), names)

@@ -259,7 +259,8 @@ def test_an_unfinished_person_is_repaired_as_far_as_it_had_come(folder: Path) ->
         path.write_bytes(b"".join(line for line, keep in zip(lines, kept, strict=True) if keep))
     before = files(folder / "store.zarr")
     assert campaign.verify(folder).holds
-    for name in ("round_000/features/c.2.0", "round_000/theta/c.0.0", "inference_000/u/c.0.0"):
+    learned = "inference_000/weights/c.0.0"
+    for name in ("round_000/features/c.2.0", "round_000/theta/c.0.0", learned):
         flip(folder / "store.zarr/anna" / name)
     repaired = campaign.repair(folder, Quiet(), 1)
     assert repaired.after.holds and not repaired.failed

@@ -1,0 +1,258 @@
+"""What the methods have in common that look up simulated draws of the prior: simulate, measure how
+far each draw lies from the observation, keep the nearest.
+
+    p(u | x) ~ p(u | d(x_i, x) <= epsilon)
+
+Every round simulates further draws of the prior: two rounds of 500 draws are one of 1000. So the
+posterior is right for any x, not only for what was observed.
+
+Pritchard, Seielstad, Perez-Lezaun & Feldman (1999), DOI 10.1093/oxfordjournals.molbev.a026091.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hpcvbi.core.errors import ConfigError, TooFewSurvivors
+from hpcvbi.core.seeds import derive_seed, generator
+from hpcvbi.infer.batches import sample_of
+from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.populations import Population
+from hpcvbi.infer.settings import require
+from hpcvbi.infer.stored import Dims, checked, refused
+from hpcvbi.infer.table import at, inverse, nearest, norm, robust
+from hpcvbi.infer.truncation import sobol
+
+STATE_DIMS: Dims = {
+    "round": (),
+    "n_params": (),
+    "x_observed": ("feature",),
+    "center": ("feature",),
+    "scale": ("feature",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LookupState:
+    """The recording, and how features are scaled; a scale of 0 says that all draws agree."""
+
+    round: int
+    n_params: int
+    x_observed: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+
+
+@dataclass(frozen=True)
+class LookupInfo:
+    """What a person may want to know about an update.
+
+    `masked` draws of this round had features that are not finite. `epsilon` is the distance of the
+    farthest of the `kept` draws from the observation. `observed_z` is the observation in robust
+    standard deviations of the simulated features, and `observed_clipped` where it lies outside
+    everything simulated. `constant` features have told nothing.
+    """
+
+    round: int
+    draws: int
+    masked: int
+    rows: int
+    kept: int
+    epsilon: float
+    observed_z: list[float]
+    observed_clipped: list[bool]
+    constant: list[bool]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers and lists, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Settings of a method that looks up draws; a method says what it makes of the nearest ones.
+
+    rounds, draws: how many rounds of how many simulated draws. min_survivors: fewest rows with
+    finite features to learn from.
+    """
+
+    by_draws: ClassVar[bool] = True
+    fits: ClassVar[int] = 0
+
+    rounds: int = 1
+    draws: int = 10_000
+    min_survivors: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "draws", "min_survivors"):
+            require(name, getattr(self, name), 1, np.inf)
+
+    def kept(self, rows: int, n_params: int, n_features: int) -> int:
+        """Return how many of `rows` draws with finite features are kept."""
+        raise NotImplementedError
+
+    def weights(self, distances: np.ndarray) -> np.ndarray:
+        """Return the weights (kept,) of the kept draws, which sum to 1."""
+        return np.full(len(distances), 1.0 / len(distances))
+
+    def adjusted(
+        self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+    ) -> np.ndarray:
+        """Return `n` posterior draws (draw, param) from the kept draws `u` (kept, param), whose
+        scaled features differ by `z` (kept, feature) from the observation.
+        """
+        raise NotImplementedError
+
+    def init(self, n_params: int, x_observed: np.ndarray) -> LookupState:
+        """Return the state before any simulation; `x_observed` has shape (feature,)."""
+        x_observed = check_problem(n_params, x_observed)
+        nothing = np.zeros(len(x_observed))
+        return LookupState(0, n_params, x_observed, nothing, nothing)
+
+    def propose(self, state: LookupState, n: int, seed: int) -> np.ndarray:
+        """Return `n` draws (draw, param) of the prior."""
+        return sobol(state.n_params, generator("propose", seed))(n)
+
+    def update(self, state: LookupState, draws: Draws, seed: int) -> tuple[LookupState, LookupInfo]:
+        """Scale the features; TooFewSurvivors where few draws are whole."""
+        check_shapes(state.n_params, state.x_observed, draws)
+        whole = survivors(draws, state.round, self.min_survivors)
+        some = sample_of(draws, whole, generator("scaling", seed))
+        center, scale = robust(some)
+        state = replace(state, round=state.round + 1, center=center, scale=scale)
+        _, apart = self._nearest(state, state.x_observed[None], draws)
+        return state, LookupInfo(
+            round=state.round - 1,
+            rows=int(whole.sum()),
+            kept=len(apart[0]),
+            epsilon=float(apart[0, -1]),
+            **seen(draws, state.round - 1, whole, some, state.x_observed, center, scale),
+        )
+
+    def done(self, state: LookupState) -> bool:
+        """Whether all rounds are simulated."""
+        return state.round >= self.rounds
+
+    def posterior(
+        self, state: LookupState, x: np.ndarray, n: int, seed: int, draws: Draws | None = None
+    ) -> np.ndarray:
+        """Return `n` posterior draws (draw, param) given `x` (feature,), or (case, draw, param)
+        given (case, feature); `draws` are those of the last update.
+        """
+        cases, draws = check_asked(state.round, state.x_observed, x, draws)
+        seeds = case_seeds(seed, x, len(cases))
+        rows, apart = self._nearest(state, cases, draws)
+        every = np.unique(rows)
+        features, drawn = at(draws.x, every), []
+        for case, near, far, own in zip(cases, rows, apart, seeds, strict=True):
+            z = (features[np.searchsorted(every, near)] - case) * inverse(state.scale)
+            rng = generator("posterior", own)
+            drawn.append(self.adjusted(draws.u[near], z, self.weights(far), rng, n))
+        return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
+
+    def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
+        """Return the kept draws with their weights, as one population."""
+        rows, apart = self._nearest(states[-1], states[-1].x_observed[None], draws)
+        weights = self.weights(apart[0])
+        return [Population(rows[0], weights, apart[0], float(apart[0, -1]), len(draws))]
+
+    def distances(self, state: LookupState, x: np.ndarray) -> np.ndarray:
+        """Return the distances (row,) of features (row, feature) to the observed ones."""
+        return norm(inverse(state.scale))(x, state.x_observed)
+
+    def to_arrays(self, state: LookupState) -> dict[str, np.ndarray]:
+        """Return the state as named arrays of numbers, with the dimensions of `STATE_DIMS`."""
+        return {f.name: np.asarray(getattr(state, f.name)) for f in fields(state)}
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> LookupState:
+        """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
+        found: dict[str, Any] = checked(arrays, STATE_DIMS)
+        if not (found["round"] >= 0 and found["n_params"] >= 1 and (found["scale"] >= 0).all()):
+            raise refused("round, n_params and scale must not be negative")
+        for name in ("round", "n_params"):
+            found[name] = int(found[name])
+        return LookupState(**found)
+
+    def _nearest(
+        self, state: LookupState, cases: np.ndarray, draws: Draws
+    ) -> tuple[np.ndarray, np.ndarray]:
+        whole = int(draws.whole.sum())
+        k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
+        return nearest(draws.x, cases, k, norm(inverse(state.scale)))
+
+
+def check_problem(n_params: int, x_observed: np.ndarray) -> np.ndarray:
+    """Return the observed features (feature,); ConfigError where nothing can be inferred."""
+    x_observed = np.asarray(x_observed, float)
+    if x_observed.ndim != 1 or not len(x_observed) or not np.isfinite(x_observed).all():
+        raise ConfigError(
+            "the observed features must be a vector of finite numbers; leave out features that "
+            f"the recording does not have, got {x_observed!r}"
+        )
+    if n_params < 1:
+        raise ConfigError("nothing to infer: give at least one parameter a prior")
+    return x_observed
+
+
+def check_shapes(n_params: int, x_observed: np.ndarray, draws: Draws) -> None:
+    """Raise ConfigError unless the draws are of the same problem."""
+    if (draws.u.shape[1], draws.x.shape[1]) != (n_params, len(x_observed)):
+        raise ConfigError(
+            f"u must have shape (draw, {n_params}) and x (draw, {len(x_observed)}), got "
+            f"{draws.u.shape} and {draws.x.shape}"
+        )
+
+
+def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:
+    """Return which draws (draw,) are whole; TooFewSurvivors unless there are enough."""
+    whole, last = draws.whole, draws.round == round
+    if whole.sum() < fewest:
+        raise TooFewSurvivors(
+            f"round {round}: {int(whole.sum())} draws with finite features in all rounds, at least "
+            f"{fewest} are needed; {int((last & ~whole).sum())} of this round's {int(last.sum())} "
+            "draws failed. Narrow the priors to where the model is stable, leave out features that "
+            "are not defined there, or simulate more draws a round"
+        )
+    return whole
+
+
+def seen(
+    draws: Draws,
+    round: int,
+    whole: np.ndarray,
+    some: np.ndarray,
+    x_observed: np.ndarray,
+    center: np.ndarray,
+    scale: np.ndarray,
+) -> dict[str, Any]:
+    """Return what an info says of the draws, and of the observation among `some` of them."""
+    last, constant = draws.round == round, scale == 0
+    outside = (x_observed < some.min(axis=0)) | (x_observed > some.max(axis=0))
+    return {
+        "draws": int(last.sum()),
+        "masked": int((last & ~whole).sum()),
+        "observed_z": ((x_observed - center) * inverse(scale)).tolist(),
+        "observed_clipped": outside.tolist(),
+        "constant": constant.tolist(),
+    }
+
+
+def check_asked(
+    round: int, x_observed: np.ndarray, x: np.ndarray, draws: Draws | None
+) -> tuple[np.ndarray, Draws]:
+    """Return the cases (case, feature) and the draws to look up; ConfigError without either."""
+    if round == 0:
+        raise ConfigError("there is no posterior before the first update")
+    if draws is None:
+        raise ConfigError("this posterior is looked up among the draws: give those of all rounds")
+    x = np.asarray(x, float)
+    if x.ndim not in (1, 2) or x.shape[-1] != len(x_observed) or not np.isfinite(x).all():
+        raise ConfigError(f"x must hold {len(x_observed)} finite features, got shape {x.shape}")
+    return np.atleast_2d(x), draws
+
+
+def case_seeds(seed: int, x: np.ndarray, cases: int) -> list[int]:
+    """Return a seed per case; a single vector has the seed itself."""
+    return [seed] if np.ndim(x) == 1 else [derive_seed("case", seed, i) for i in range(cases)]
