@@ -71,6 +71,7 @@ BASE: dict[str, Any] = {
     "inference": {"algorithm": "tsnpe", "rounds": 2, "draws": 64, "settings": {"members": 2}},
     "yardsticks": {
         "predictive": 64,
+        "calibration": 40,
         "grid": {"over": "G", "at": {"sigma": 1.0}, "points": 3, "draws": 4, "fresh": 16},
     },
     "block": 32,
@@ -202,6 +203,7 @@ INSIDE = {
     "inference.draws": 128,
     "inference.settings": {"members": 3},
     "yardsticks.predictive": 65,
+    "yardsticks.calibration": 41,
     "yardsticks.grid.over": "sigma",
     "yardsticks.grid.at": {"sigma": 2.0},
     "yardsticks.grid.points": 4,
