@@ -38,6 +38,7 @@ inference:
   settings: {{hidden: 16, transforms: 2, min_survivors: 20, max_epochs: {epochs}}}
 yardsticks:
   predictive: 32
+  calibration: 24
   grid: {{over: G, points: 3, draws: 2, fresh: 4}}
 block: 16
 keep: [bold]

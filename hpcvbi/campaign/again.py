@@ -28,6 +28,10 @@ def rests_on(group: str, round: str) -> bool:
     """Whether what is stored as `group` was computed from the draws of `round`, of one person."""
     if group == "evaluation":
         return True
+    if round == "calibration":
+        return False
+    if group == "calibration":
+        return round.startswith("round_")
     if round.startswith("grid"):
         return round == "grid" and group == "grid_fresh"
     return _place(group) > _place(round)

@@ -11,14 +11,16 @@ import numpy as np
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
+from hpcvbi.campaign.checks import check_calibration, check_recording
 from hpcvbi.campaign.reuse import check_reuse, earlier_of
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
 from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
+from hpcvbi.evaluate.calibration_check import unchecked
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.features import Measured, groups_of, measure
-from hpcvbi.infer import ALGORITHMS, Algorithm, steps, weights_of
+from hpcvbi.infer import ALGORITHMS, Algorithm, calibration, steps, weights_of
 from hpcvbi.store import Driver, Reads, tombstones
 
 POSTERIOR_DRAWS = 1000
@@ -108,6 +110,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     state, learned = algorithm.init(len(space), subject.recorded.features[0]), 0
     kind = record.POSTERIOR
     rounds, last = dict[str, tuple[str, tuple[str, ...]]](), dict[str, tuple[str, None]]()
+    info, truths = dict[str, Any](), np.empty((0, len(space)))
     u = algorithm.propose(state, algorithm.draws, seed("propose", 0))
     for number in range(algorithm.rounds):
         draws, group = f"round_{number:03d}", f"inference_{number:03d}"
@@ -132,6 +135,11 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     about = record.learned_from(proposed, learned, space, len(rounds), kind)
     store.put(name, "posterior", *record.posterior(space.from_unit(u), space), about)
     some = space.from_unit(u[: study.yardsticks.predictive])
+    cases = calibration_draws(study)
+    if cases:
+        draw = partial(calibration.truths, algorithm, space, cases, seed("truths"))
+        truths = space.from_unit((yield Learn("propose_calibration", draw, last)))
+        yield Simulate("calibration", truths, background=True)
     predicted = yield Simulate("predictive", some, kept)
     store.put(name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels))
 
@@ -146,8 +154,17 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     if not whole.any():
         raise TooFewSurvivors("predictive: no draw of the posterior has finite features")
     sample = partial(steps.twins, algorithm, space, TWIN_DRAWS, seed("twins"))
-    cases = ("predictive", ("status", "features"))
-    twins = yield Learn("twins", sample, {"predicted": cases, **reads})
+    again = ("predictive", ("status", "features"))
+    twins = yield Learn("twins", sample, {"predicted": again, **reads})
+    calibrated = unchecked(0, len(space))
+    if cases:
+        yield Simulate("calibration", truths, read=())
+        check = partial(check_calibration, algorithm, space, seed("calibration"))
+        round_: Reads = {"calibration": ("calibration", TRAINING), "observed": observed}
+        calibrated = yield Learn("check_calibration", check, {**round_, **reads})
+    check = partial(check_recording, names, seed("recording"))
+    prior: Reads = {"prior": ("round_000", ("status", "features")), "observed": observed}
+    beside = yield Learn("check_recording", check, prior)
     statuses = [store.read(name, r, ["status"])["status"] for r in store.rounds(name)]
     numbers, words = judge(
         Evidence(
@@ -170,9 +187,13 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             status=np.concatenate(statuses),
             proposed=proposed,
             learned=learned,
+            info=info,
+            calibration=calibrated,
+            recording=beside,
+            parameter_names=space.names,
         )
     )
-    store.put(name, "evaluation", *record.evaluation(numbers, space, names), {"verdict": words})
+    store.put(name, "evaluation", *record.evaluation(numbers, space, names), words)
 
 
 def algorithm_of(study: Study) -> Algorithm[Any]:
@@ -196,6 +217,11 @@ def algorithm_of(study: Study) -> Algorithm[Any]:
         # what does not suit so many parameters and features is refused here
         algorithm.init(len(study.parameters), np.zeros(len(study.features.names)))
         return algorithm
+
+
+def calibration_draws(study: Study) -> int:
+    """Return how many cases with known truth a person's posterior is checked on."""
+    return study.yardsticks.calibration if calibration.has_cases(algorithm_of(study)) else 0
 
 
 def _grid_point(study: Study, subject: Subject, value: float) -> np.ndarray:

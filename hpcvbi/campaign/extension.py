@@ -24,6 +24,7 @@ GROWS = {
     "inference.rounds": "a further round learns from all draws before it",
     "inference.draws": "more draws of the prior; what was learned from fewer is superseded",
     "yardsticks.predictive": "more draws of the posterior are simulated again",
+    "yardsticks.calibration": "more cases with known truth, all of them simulated again",
     "yardsticks.grid.points": "another grid",
     "yardsticks.grid.draws": "another grid",
     "yardsticks.grid.fresh": "more simulations of the best point",
@@ -145,9 +146,12 @@ def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:
     found = {JUDGEMENT}
     if keys & {"inference.rounds", "inference.draws"}:
         found |= {"posterior", "predictive", "posterior_predictive"}
+        found |= {"calibration"} & rounds_of(old).keys()
     if "inference.draws" in keys:
         found |= {name for name in data_sets_of(old) if name.startswith("inference_")}
         found |= {name for name in rounds_of(old) if name.startswith("round_")} - {"round_000"}
+    if "yardsticks.calibration" in keys:
+        found |= {"calibration"} & rounds_of(old).keys()
     if "yardsticks.predictive" in keys:
         found.add("posterior_predictive")
     if keys & {"yardsticks.grid.points", "yardsticks.grid.draws"}:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.campaign.blocks import draws_per_block
-from hpcvbi.campaign.chain import Subject, algorithm_of
+from hpcvbi.campaign.chain import Subject, algorithm_of, calibration_draws
 from hpcvbi.campaign.pace import ASSUMED, Pace
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
@@ -15,6 +15,8 @@ from hpcvbi.store import LARGEST_CHUNK
 
 LEARN_SECONDS_PER_FIT = 8.0
 """CPU seconds to train one network of a few hundred draws."""
+CALIBRATE_SECONDS = 15.0
+"""CPU seconds to judge the calibration of a person's posterior, on a hundred cases."""
 INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 44, 200
 """Files and folders of a round besides its blocks, of a learning step, and of a person's other
 results and judgement.
@@ -90,11 +92,12 @@ def plan(study: Study, subjects: Sequence[Subject], pace: Pace = ASSUMED) -> Pla
         )
     fits = algorithm_of(study).fits
     steps = len(subjects) * study.inference.rounds
+    judging = len(subjects) * CALIBRATE_SECONDS * bool(calibration_draws(study))
     inodes = len(subjects) * INODES_PER_PERSON + steps * INODES_PER_STEP
     return Plan(
         people=tuple(s.name for s in subjects),
         rounds=tuple(rounds),
-        learning_core_hours=steps * fits * LEARN_SECONDS_PER_FIT / 3600.0,
+        learning_core_hours=(steps * fits * LEARN_SECONDS_PER_FIT + judging) / 3600.0,
         inodes=inodes + sum(r.inodes for r in rounds),
         pace=pace,
     )

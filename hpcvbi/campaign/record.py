@@ -10,6 +10,7 @@ import numpy as np
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.cohort import Person
 from hpcvbi.core.space import Space
+from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.store import Output, Variable
 
@@ -148,8 +149,9 @@ def evaluation(numbers: Mapping[str, np.ndarray], space: Space, names: tuple[str
         value = numbers[name]
         kind = "uint8" if value.dtype == bool else "float64"
         variables.append(Variable(name, dims, value.astype(kind), doc=doc))
-    params = Variable("param", ("param",), np.array(space.names))
-    return variables, [params, features_coordinate(names)]
+    params, levels = np.array(space.names), Variable("level", ("level",), LEVELS)
+    coordinates = [Variable("param", ("param",), params), Variable("other", ("other",), params)]
+    return variables, [*coordinates, features_coordinate(names), levels]
 
 
 def inference(arrays: Mapping[str, np.ndarray]) -> Dataset:

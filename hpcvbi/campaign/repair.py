@@ -27,7 +27,7 @@ from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
 NO_MARK = "no mark"
 _NO_LIMIT = Limits(lost=1.0)
 """Whoever is in the store was let in by the limits of the run, which the manifest does not hold."""
-_NEEDS = {"twins": JUDGEMENT}
+_NEEDS: dict[str, str] = dict.fromkeys(("twins", "check_calibration", "check_recording"), JUDGEMENT)
 """The data set that a learning step is for, where it bears another name."""
 
 

@@ -6,7 +6,7 @@ that the person's posterior was learned from.
 
 from collections.abc import Iterable
 
-from hpcvbi.campaign.chain import POSTERIOR_DRAWS
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS, calibration_draws
 from hpcvbi.config import Study
 from hpcvbi.core.errors import StoreError
 from hpcvbi.infer.steps import EARLIER
@@ -28,6 +28,7 @@ def rounds_of(study: Study, learned: int | None = None) -> dict[str, tuple[int, 
         "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), kept),
         "grid": (grid.points * grid.draws, kept),
         "grid_fresh": (grid.fresh, kept),
+        **({"calibration": (cases, ())} if (cases := calibration_draws(study)) else {}),
     }
 
 

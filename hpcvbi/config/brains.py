@@ -27,6 +27,7 @@ from hpcvbi.config.declare import (
 from hpcvbi.config.sections import Tables
 from hpcvbi.config.study import Study
 from hpcvbi.core.errors import ConfigError, DataError, HpcvbiError
+from hpcvbi.core.prior import check_width
 from hpcvbi.features import Context
 from hpcvbi.features import check as check_features
 from hpcvbi.features.noise_floor import noise_ratio, noise_share
@@ -135,7 +136,12 @@ def check(study: Study, people: Sequence[Person]) -> None:
         brain_of(study, person)
         _check_features(study, person)
     _check_labels(study, people)
-    _check_grid(study, brain_of(study, people[0]))
+    brain = brain_of(study, people[0])
+    for p in brain.space.params:
+        with study.at("parameters", p.name):
+            assert p.prior is not None
+            check_width(p.prior)
+    _check_grid(study, brain)
 
 
 def _check_grid(study: Study, brain: Brain) -> None:

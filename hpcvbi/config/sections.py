@@ -131,11 +131,21 @@ class Grid(Section):
     """Simulations of the best point on new seeds; their spread needs two."""
 
 
+def _some_cases(count: int) -> int:
+    if 0 < count < 20:
+        raise wrong(f"must be 20 at least, or 0 for none, got {count}")
+    return count
+
+
 class Yardsticks(Section):
     """What the posterior is compared with, per person."""
 
     predictive: Annotated[int, Field(ge=20, le=10**9)] = 64
     """Posterior draws that are simulated again; fewer than 20 cannot reach p < .05."""
+    calibration: Annotated[int, Field(ge=0, le=10**9), AfterValidator(_some_cases)] = 100
+    """Draws with known parameters, of the prior or of the part of it that the last rounds learned
+    from, that calibration is checked on: 20 at least, 100 for a test at the recording; 0 for none.
+    """
     grid: Grid
 
 

@@ -92,6 +92,20 @@ def _check_order(low: float, high: float, name: str) -> None:
         raise ConfigError(f"{name} needs finite low < high, got low = {low}, high = {high}")
 
 
+FINEST = 1e-6
+"""Width of a prior in units of its larger end, below which float32 holds fewer than ten values."""
+
+
+def check_width(prior: Prior) -> None:
+    """ConfigError unless single precision can tell values of the prior apart."""
+    low, high = map(float, prior.quantile(np.array([0.0, 1.0])))
+    if high - low < FINEST * max(abs(low), abs(high)):
+        raise ConfigError(
+            f"a prior from {low!r} to {high!r} is narrower than single precision resolves: widen "
+            "it, or fix the value instead"
+        )
+
+
 PRIORS: dict[str, type[Uniform] | type[LogUniform]] = {
     "uniform": Uniform,
     "log_uniform": LogUniform,

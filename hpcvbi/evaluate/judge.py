@@ -9,17 +9,25 @@ regions attenuates correlations in a pattern that alone resembles the recorded F
 (`noise_pattern_r`), so that only the first says how good the model is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hpcvbi.core.block import Status
 from hpcvbi.core.pairs import pair_indices
+from hpcvbi.evaluate.calibration_check import CALIBRATION, calibration_words
 from hpcvbi.evaluate.fit import fc_fit, others_fit, predictive_fit, structure_fit
+from hpcvbi.evaluate.identifiability import identifiability, identifiability_sentences
 from hpcvbi.evaluate.linear import best_linear
 from hpcvbi.evaluate.posterior import recovery_z, shrinkage, summarise
-from hpcvbi.evaluate.predictive import feature_check, joint_check, verdict
+from hpcvbi.evaluate.predictive import MIN_DRAWS, feature_check, joint_check, verdict
+from hpcvbi.evaluate.predictive_distance import fc_correlation_check, fc_rmse_check
+from hpcvbi.evaluate.recording_check import RECORDING
 
+FC_DRAWS = 256
+"""Predictive draws whose FC is compared with that of the recording, one with each other."""
 EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "mean": (("param",), "posterior mean, in the parameter's unit"),
     "sd": (("param",), "posterior standard deviation"),
@@ -38,6 +46,10 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "joint_distance": ((), "Mahalanobis distance of the recording from the predictive draws"),
     "joint_p": ((), "share of pooled draws at least as far away as the recording"),
     "inside": ((), "whether the recording lies inside, each feature and jointly (p > .05)"),
+    "fc_correlation_distance": ((), "mean 1 - r of the recorded FC and that of predictive draws"),
+    "fc_correlation_p": ((), "share of pooled draws with FC at least as far from the others"),
+    "fc_rmse_distance": ((), "mean root mean square difference of the two FC"),
+    "fc_rmse_p": ((), "share of pooled draws with FC at least as far from the others"),
     "model_r": ((), "posterior predictive: mean correlation of model FC with the recorded FC"),
     "model_r_sd": ((), "standard deviation over predictive draws"),
     "model_r_of_mean": ((), "correlation of the mean predicted model FC"),
@@ -71,7 +83,20 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
         (),
         "share of these rounds' draws that learning left out: not whole, or a feature undefined",
     ),
+    "correlation": (("param", "other"), "posterior correlation, in the unit cube of the prior"),
+    "determined": (("param",), "share of a parameter's variance that the others fix (R^2)"),
+    "direction_variance": (
+        ("direction",),
+        "posterior variance / prior variance along each direction, the least known first",
+    ),
+    "direction": (("direction", "param"), "unit vectors of these directions, in the unit cube"),
+    "leakage": ((), "share of the network's mass outside the prior; NaN where there is no network"),
+    "acceptance": ((), "share of the prior that the last region keeps, or of draws accepted"),
+    "effective": ((), "weighted draws of the last round, as so many equal ones; NaN without any"),
+    **RECORDING,
+    **CALIBRATION,
 }
+"""What every number is: its dimensions, and its meaning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +124,17 @@ class Evidence:
     status: np.ndarray  # (draw,) of all rounds
     proposed: int
     learned: int
+    info: Mapping[str, Any]  # of the last update
+    calibration: Mapping[str, np.ndarray]  # numbers of CALIBRATION
+    recording: tuple[Mapping[str, np.ndarray], str]  # numbers of RECORDING, warning
+    parameter_names: tuple[str, ...]
 
 
-def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
-    """Return every number of `EVALUATION`, and a verdict in words."""
+def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return every number of `EVALUATION`, and words: the `verdict` of the predictive check, and
+    what is to be said of `identifiability`, of the `recording` beside the prior predictive and of
+    the `calibration`, empty where nothing is wrong.
+    """
     e = evidence
     recorded = e.cohort_fc[e.person]
     posterior = summarise(e.theta)
@@ -154,9 +186,58 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], str]:
         "proposed": e.proposed,
         "learned": e.learned,
         "excluded": (e.proposed - e.learned) / e.proposed,
+        **_fc_distances(e, recorded),
+        **_of_learning(e.info),
+        **e.recording[0],
+        **e.calibration,
     }
-    words = verdict(features, joint, e.feature_names)
-    return {name: np.asarray(value) for name, value in numbers.items()}, words
+    known, sentences = _identified(e)
+    numbers = {name: np.asarray(value) for name, value in {**numbers, **known}.items()}
+    return numbers, {
+        "verdict": verdict(features, joint, e.feature_names),
+        "identifiability": "\n".join(sentences),
+        "recording": e.recording[1],
+        "calibration": calibration_words(numbers, e.parameter_names),
+    }
+
+
+def _fc_distances(e: Evidence, recorded: np.ndarray) -> dict[str, float]:
+    """Distances of the recorded FC from predictive draws; NaN where too few draws are finite."""
+    predicted = np.asarray(e.predicted_fc, float)
+    predicted = predicted[np.isfinite(predicted).all(1)][:FC_DRAWS]
+    found = {}
+    for name, check in (("correlation", fc_correlation_check), ("rmse", fc_rmse_check)):
+        checked = check(recorded, predicted) if len(predicted) >= MIN_DRAWS else None
+        found[f"fc_{name}_distance"] = checked.distance if checked else np.nan
+        found[f"fc_{name}_p"] = checked.p_value if checked else np.nan
+    return found
+
+
+def _of_learning(info: Mapping[str, Any]) -> dict[str, float]:
+    """What the last update says about its draws; methods know different things."""
+    accepted = info["accepted"] / info["simulated"] if info.get("simulated") else np.nan
+    effective = info.get("effective")
+    return {
+        "leakage": info.get("leakage", np.nan),
+        "acceptance": info.get("volume", accepted),
+        "effective": np.nan if effective is None else effective,
+    }
+
+
+def _identified(e: Evidence) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Posterior correlations and directions, and sentences; NaN where draws are too few."""
+    n = e.u.shape[1]
+    if len(e.u) < 10 * n:
+        square, line = np.full((n, n), np.nan), np.full(n, np.nan)
+        names = ("correlation", "direction"), ("determined", "direction_variance")
+        return {**dict.fromkeys(names[0], square), **dict.fromkeys(names[1], line)}, ()
+    found = identifiability(np.clip(e.u, 0.0, 1.0))
+    return {
+        "correlation": found.correlation,
+        "determined": found.determined,
+        "direction_variance": found.variances,
+        "direction": found.directions,
+    }, identifiability_sentences(found, e.parameter_names)
 
 
 def best_grid_point(points: np.ndarray, fc: np.ndarray, recorded: np.ndarray) -> float:

@@ -56,6 +56,7 @@ class Apt(Neural):
 
     estimator: ClassVar[Estimator] = FLOW
     proposals: ClassVar[Proposals] = BY_POSTERIOR
+    local: ClassVar[bool] = True
 
     network: str = "maf"
     atoms: int = 10

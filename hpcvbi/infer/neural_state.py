@@ -91,7 +91,7 @@ class NeuralInfo:
     in standard deviations of the training features, and `observed_clipped` where it lies outside
     everything simulated: there the posterior is an extrapolation. `r_hat` is 1 where the network
     is drawn from directly; where its draws are those of `cube_sampler.py`, they do not agree with
-    each other above `cube_sampler.MIXED`.
+    each other above `cube_sampler.MIXED`. `message` says what went another way than asked for.
     """
 
     round: int
@@ -111,4 +111,17 @@ class NeuralInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "message": self.message}
+
+    @property
+    def message(self) -> str:
+        """Why a further round would not draw from the truncated prior itself; empty where it would.
+
+        Where no even point of the cube falls into the region, `uniform_in_region` resamples.
+        """
+        if self.volume > 0.0:
+            return ""
+        return (
+            "no even point of the prior fell into the region that is left: draws of a further "
+            "round are resampled from the posterior, which is approximate"
+        )

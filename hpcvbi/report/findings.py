@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.report.read import Judged
 
 IDENTIFIED = 0.5
@@ -119,6 +120,16 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
             f"the recorded {_names(r.unseen)} lies outside everything that was simulated: the "
             "posterior is an extrapolation. Widen the priors, or leave the feature out.",
         )
+    if r.words["recording"]:
+        yield "unlike", r.words["recording"]
+    if constant := [r.features[i] for i in np.flatnonzero(r.numbers["feature_constant"] == 1)]:
+        yield (
+            "constant",
+            f"all simulations of the prior have the same {_names(constant)}: it tells nothing "
+            "about any parameter. Leave it out.",
+        )
+    if r.words["calibration"] and _covers_too_little(r):
+        yield "miscalibrated", _miscalibrated(r)
     if r.number("excluded") >= EXCLUDED:
         yield (
             "excluded",
@@ -141,6 +152,20 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
                 f"prior (shrinkage {shrinkage:.2f}, below {IDENTIFIED:g}). "
                 "Do not interpret its value.",
             )
+
+
+def _covers_too_little(r: Judged) -> bool:
+    """Whether wide intervals hold fewer truths than chance allows."""
+    held, tolerance = r.numbers["coverage"][-1], r.numbers["coverage_tolerance"][-1]
+    return bool((held < LEVELS[-1] - tolerance).any())
+
+
+def _miscalibrated(r: Judged) -> str:
+    return (
+        f"the inference is not calibrated on {r.number('calibration_cases'):.0f} simulations with "
+        f"known truth: {r.words['calibration']}. Read intervals with that reserve; more draws a "
+        "round, or more members, may help."
+    )
 
 
 def _excluded(r: Judged) -> str:
@@ -200,6 +225,20 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
     ):
         if r.number(name) >= fit:
             yield about, f"{what}: r {r.number(name):.2f} against the model's {fit:.2f}."
+    if r.words["calibration"] and not _covers_too_little(r):
+        yield "miscalibrated", _miscalibrated(r)
+    for sentence in [] if r.point else r.words["identifiability"].splitlines():
+        yield "identifiability", sentence
+    if (p := r.number("fc_correlation_p")) <= JOINT:
+        yield (
+            "FC",
+            "the recorded FC is farther from the FC of simulated recordings (measurement noise "
+            f"included) than these are from each other (1 - r: "
+            f"{r.number('fc_correlation_distance'):.2f}, p = {p:.2g}).",
+        )
+    for number, info in enumerate(r.learning[:-1]):
+        if info.get("message"):
+            yield "resampled", f"after round {number}: {info['message']}."
     z = zip(r.params, r.numbers["z_mean"], r.numbers["z_sd"], strict=True)
     for p, mean, sd in z:
         if sd > OVERCONFIDENT or abs(mean) > BIASED:

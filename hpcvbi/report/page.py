@@ -6,7 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hpcvbi.features import FEATURES
+from hpcvbi.report.calibration import calibration_curves, calibration_line, training_curves
 from hpcvbi.report.cost import Cost, cost_figure, cost_of
 from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
 from hpcvbi.report.findings import findings, summary
@@ -19,7 +22,7 @@ from hpcvbi.store.durable import write_durably
 
 FIGURES_FOR = 16
 """People who get figures of their own; the page stays small for a large cohort."""
-REMARKABLE = ("grid", "calibration", "edge")
+REMARKABLE = ("grid", "calibration", "miscalibrated", "identifiability", "resampled", "edge")
 """Plain statements that the summary repeats; the others are counted there."""
 
 
@@ -62,6 +65,7 @@ def _content(store: Store) -> dict[str, Any]:
         "warnings": [f for of in said.values() for f in of if f.loud],
         "statements": [f for of in said.values() for f in of if f.about in REMARKABLE],
         "said": said,
+        "checked": {r.person: calibration_line(r) for r in results},
         "overview": _overview(results),
         "pictures": {r.person: _pictures(store, r) for r in results[:FIGURES_FOR]},
         "rounds": progress(store.folder).rounds,
@@ -114,6 +118,24 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
                 data_uri(grid_scan(result, seen, seen.grid)),
                 f"FC fit of the model over a plain grid of {seen.grid.parameter}, and where the "
                 "posterior lies.",
+            )
+        )
+    if np.isfinite(result.number("calibrated")):
+        pictures.append(
+            Picture(
+                data_uri(calibration_curves(result)),
+                "Calibration over simulations with known truth. Left: ECDF of the truths' ranks "
+                "less the diagonal, with the band that a calibrated one stays in (95 %). Right: "
+                "share of truths inside regions of each credibility; below the diagonal a "
+                "parameter's posteriors are too narrow, while TARP, of all parameters together, "
+                "then lies above it at first.",
+            )
+        )
+    if any("curve" in info for info in result.learning):
+        pictures.append(
+            Picture(
+                data_uri(training_curves(result)),
+                "Held-out loss while the networks of each round learned.",
             )
         )
     pictures.append(

@@ -14,6 +14,9 @@ from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.store import Store
 from hpcvbi.store.arrays import attributes
 
+SAID = ("identifiability", "recording", "calibration")
+"""Attributes of an evaluation, in words, besides the verdict."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -42,7 +45,8 @@ class Judged:
     """One person's result: `numbers` holds every name of EVALUATION.
 
     `unseen` names the features whose recorded value lies outside everything that was simulated to
-    learn from; `learning` is what each update reported, in the order of the rounds. `consent` and
+    learn from; `learning` is what each update reported, in the order of the rounds; `words` what
+    `evaluate.judge` said of identifiability, recording and calibration. `consent` and
     `terms` are what the person's data may be used for. A `stale` result was built on data of
     somebody who has withdrawn since.
     """
@@ -54,6 +58,7 @@ class Judged:
     verdict: str
     unseen: tuple[str, ...]
     learning: tuple[Mapping[str, Any], ...]
+    words: Mapping[str, str]
     consent: str = ""
     terms: str = ""
     stale: bool = False
@@ -134,6 +139,7 @@ def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
         verdict=str(about.get("verdict", "")),
         unseen=tuple(name for name, out in zip(features, clipped, strict=False) if out),
         learning=learning,
+        words={what: str(about.get(what, "")) for what in SAID},
         consent=str(about.get("consent_scope", "")),
         terms=str(about.get("data_use_terms", "")),
         stale=store.is_stale(person, "evaluation"),

@@ -59,7 +59,23 @@ def row(result: Judged) -> Row:
         cells[recovery] = f"{number['z_mean']:.2f} ± {number['z_sd']:.2f}"
     for label, names in COLUMNS.items():
         cells[label] = _text(names[0], [result.number(name) for name in names])
+    cells["calibrated"] = _calibrated(result)
+    cells["identifiability"] = _identified(result)
     return cells
+
+
+def _calibrated(result: Judged) -> str:
+    if not np.isfinite(result.number("calibrated")):
+        return ABSENT
+    return f"NO: {result.words['calibration']}" if result.words["calibration"] else "yes"
+
+
+def _identified(result: Judged) -> str:
+    """What cannot be told apart or is not informed, without the reasons."""
+    if result.point or not np.isfinite(result.numbers["correlation"]).all():
+        return ABSENT
+    said = [sentence.split(":")[0] for sentence in result.words["identifiability"].splitlines()]
+    return "; ".join(said) or "all informed, all told apart"
 
 
 PARAMETER_NUMBERS = ("mean", "lower", "upper", "shrinkage", "z_mean", "z_sd")
@@ -76,6 +92,13 @@ def glossary(params: Sequence[Parameter]) -> list[tuple[str, str]]:
     said["recovery z"] = f"{EVALUATION['z_mean'][1]} ± {EVALUATION['z_sd'][1]}"
     for label, names in COLUMNS.items():
         said[label] = " ± ".join(EVALUATION[name][1] for name in names)
+    said["calibrated"] = (
+        f"{EVALUATION['calibrated'][1]}: ranks of the truths for each parameter, TARP for all "
+        "together, and from 100 cases on L-C2ST at the recording"
+    )
+    said["identifiability"] = (
+        "what the data leave open: parameters as wide as before, or bound to each other"
+    )
     return [(label, f"{text[0].upper()}{text[1:]}.") for label, text in said.items()]
 
 

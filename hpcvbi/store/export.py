@@ -166,5 +166,7 @@ def _plain_attribute(value: Any) -> Any:
         return int(value)
     if isinstance(value, str | int | float):
         return value
+    if isinstance(value, list | tuple) and any(isinstance(v, list | tuple) for v in value):
+        return json.dumps(value)  # attributes have one dimension at the most
     array = np.asarray(value)
     return array if array.dtype.kind in "iuf" else json.dumps(value)

@@ -31,13 +31,21 @@ inference:
   settings: {{hidden: 16, transforms: 2, min_survivors: 20, max_epochs: 5}}
 yardsticks:
   predictive: {predictive}
+  calibration: {calibration}
   grid: {{over: G, points: 3, draws: 2, fresh: {fresh}}}
 block: 16
 cluster: {{kind: local, workers: 1}}
 """
-SMALL = {"people": ["anna"], "rounds": 1, "draws": 24, "predictive": 24, "fresh": 4}
-DEEPER = {**SMALL, "rounds": 2, "draws": 40}
-LARGER = {**DEEPER, "people": ["ben", "anna"], "predictive": 36, "fresh": 6}
+SMALL = {
+    "people": ["anna"],
+    "rounds": 1,
+    "draws": 24,
+    "predictive": 24,
+    "fresh": 4,
+    "calibration": 0,
+}
+DEEPER = {**SMALL, "rounds": 2, "draws": 40, "calibration": 20}
+LARGER = {**DEEPER, "people": ["ben", "anna"], "predictive": 36, "fresh": 6, "calibration": 32}
 
 
 def write(path: Path, people_folder: Path, sizes: dict, output: Path | None = None) -> Path:
@@ -84,10 +92,13 @@ def test_two_extensions_end_like_a_fresh_run_of_the_larger_study(
         "inference_000", "posterior", "predictive", "posterior_predictive", "evaluation",
     }  # fmt: skip
     assert planned.draws["round_000"] == 24 and planned.draws["round_001"] == 40
+    assert planned.draws["calibration"] == 20
     assert planned.draws["grid"] == 0
     loaded = load(study)
     campaign.extend(loaded, cohort_of(loaded))
-    assert conduct(study) == 2 + 3 + 2  # round_000 keeps its full block, the grid all of its own
+    assert (
+        conduct(study) == 2 + 3 + 2 + 2
+    )  # round_000 keeps its full block, the grid all of its own
 
     write(study, people_folder, LARGER)
     planned = plan(study)
@@ -96,11 +107,12 @@ def test_two_extensions_end_like_a_fresh_run_of_the_larger_study(
     assert planned.stay == {"predictive": 16, "grid_fresh": 0}
     assert planned.draws == {
         "round_000": 40, "round_001": 40, "predictive": 36 + 20, "grid": 6, "grid_fresh": 6 + 6,
+        "calibration": 32 + 32,
     }  # fmt: skip
-    assert set(planned.superseded) == {"posterior_predictive", "evaluation"}
+    assert set(planned.superseded) == {"posterior_predictive", "calibration", "evaluation"}
     loaded = load(study)
     campaign.extend(loaded, cohort_of(loaded))
-    assert conduct(study) == (2 + 1) + (3 + 3 + 3 + 1 + 1)
+    assert conduct(study) == (2 + 1 + 2) + (3 + 3 + 3 + 1 + 1 + 2)
     assert conduct(study) == 0
 
     fresh = tmp_path / "fresh"

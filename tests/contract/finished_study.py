@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from hpcvbi.brain.connectome import Connectome
 from hpcvbi.campaign import record
 from hpcvbi.core.block import Block, BlockReport, Status, blocks_of
 from hpcvbi.core.prior import LogUniform, Uniform
 from hpcvbi.core.space import Param, Space
+from hpcvbi.evaluate.calibration_check import Cases, calibration_check
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
+from hpcvbi.evaluate.recording_check import recording_check
 from hpcvbi.store import Driver
 
 SHA = "5" * 64
 REGIONS = tuple(f"Region{k // 2}_{'LR'[k % 2]}" for k in range(10))
 PAIRS = len(REGIONS) * (len(REGIONS) - 1) // 2
 BLOCK = 16
+CASES = 40
 TERMS = "Open for teaching & tests; do not <redistribute>."
 
 
@@ -29,6 +33,7 @@ class Fate:
     fits: bool = True
     sigma_sd: float = 0.04
     unseen: bool = False
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,11 @@ def write(folder: Path, cohort: Cohort) -> Path:
         "G": {"prior": "uniform", "low": 0.4, "high": 1.4},
         "sigma": {"prior": "log_uniform", "low": 1e-4, "high": 1e-3},
     }
-    study = {"seed": 1, "parameters": parameters, "yardsticks": {"predictive": 24, "grid": grid}}
+    study = {
+        "seed": 1,
+        "parameters": parameters,
+        "yardsticks": {"predictive": 24, "calibration": CASES, "grid": grid},
+    }
     manifest = {"study": study, "people": dict.fromkeys(people, "0" * 64)}
     with Driver.create(folder, manifest, SHA) as store:
         stamp = {"time": "x", "commit": None, "versions": {"numpy": "2.4.6"}, "host": "node-1"}
@@ -144,6 +153,7 @@ def _person(
         "rows": 38,
         "volume": 0.3,
         "leakage": 0.01,
+        "curve": [[0.9, 0.4, 0.3], [1.0, 0.5]],
         "observed_clipped": [fate.unseen, False, False],
     }
     store.put(person, "inference_000", *record.inference({"weights": np.zeros((1, 4))}), info)
@@ -189,7 +199,42 @@ def _person(
             ),
             proposed=40,
             learned=38,
+            info=info,
+            calibration=_calibration(store, person, fate, fc, seen, names),
+            recording=recording_check(seen, _prior_predictive(fc, names), names, 1),
+            parameter_names=space().names,
         )
     )
-    dataset = record.evaluation(numbers, space(), names)
-    store.put(person, "evaluation", *dataset, {"verdict": words})
+    store.put(person, "evaluation", *record.evaluation(numbers, space(), names), words)
+
+
+def _prior_predictive(fc: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """Features of more draws of the prior than the round has."""
+    rng = np.random.default_rng(5)
+    return _simulated(rng, fc, space().sample(rng, 400))["features"]
+
+
+def _calibration(
+    store: Driver,
+    person: str,
+    fate: Fate,
+    fc: np.ndarray,
+    seen: np.ndarray,
+    names: tuple[str, ...],
+) -> dict[str, np.ndarray]:
+    """Simulate cases, and judge made-up posteriors of them, too narrow where so fated."""
+    rng = np.random.default_rng(6)
+    truth = rng.random((CASES, 2))
+    theta = space().from_unit(truth)
+    _round(store, person, "calibration", theta, _simulated(rng, fc, theta), names)
+    seen_of = truth + 0.1 * rng.standard_normal((CASES, 2))
+    ends = [ndtr((end - seen_of) / 0.1)[:, None] for end in (0.0, 1.0)]
+    share = ends[0] + (ends[1] - ends[0]) * rng.random((CASES, 99, 2))
+    samples = seen_of[:, None] + 0.1 * ndtri(share)
+    if not fate.calibrated:
+        middle = samples.mean(1, keepdims=True)
+        samples = middle + 0.2 * (samples - middle)
+    # posteriors given what they are made of: the features would tell more of the truths
+    x_observed = np.resize(seen, 2)
+    cases = Cases(np.ones(CASES, bool), truth, seen_of, samples, x_observed, samples[0])
+    return calibration_check(cases, 1)

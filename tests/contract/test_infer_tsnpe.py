@@ -245,9 +245,14 @@ def test_the_callers_random_numbers_and_threads_are_left_alone(one_round):
 def test_info_is_plain_json(two_rounds):
     _, (first, second) = two_rounds
     said = json.loads(json.dumps(second.as_dict()))
-    assert said == asdict(second)
+    assert said == {**asdict(second), "message": ""}
     assert (first.round, second.round, second.rows) == (0, 1, 256)
     assert second.volume <= first.volume < 1 and 0 <= second.leakage < 1
+
+
+def test_a_region_that_no_point_of_the_prior_meets_is_said(two_rounds):
+    _, (_, second) = two_rounds
+    assert "resampled from the posterior" in replace(second, volume=0.0).as_dict()["message"]
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,23 @@ import numpy as np
 import pytest
 from finished_study import TERMS, Cohort, Fate, space, write
 
+from hpcvbi.evaluate.calibration_check import unchecked
 from hpcvbi.report import build, findings, judged, summary, table
+from hpcvbi.report.calibration import calibration_curves, calibration_line, training_curves
 from hpcvbi.report.cost import cost_figure, cost_of
 from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
 from hpcvbi.report.fits import grid_scan, overview, yardsticks
 from hpcvbi.report.read import evidence
 from hpcvbi.report.style import data_uri
+from hpcvbi.report.table import row as row_of
 from hpcvbi.store import Store
 
 HOSTILE = "<script>alert('$x$')</script>"
-FATES = {"101": Fate(), "102": Fate(fits=False), "103": Fate(sigma_sd=0.4, unseen=True)}
+FATES = {
+    "101": Fate(),
+    "102": Fate(fits=False),
+    "103": Fate(sigma_sd=0.4, unseen=True, calibrated=False),
+}
 
 
 class Page(HTMLParser):
@@ -83,7 +90,7 @@ def test_page_needs_nothing_from_outside(page: str) -> None:
 def test_page_is_small_and_its_pictures_are_whole(page: str) -> None:
     assert len(page.encode()) < 3_000_000
     found = pictures(page)
-    assert len(found) == 5 * len(FATES) + 2
+    assert len(found) == 7 * len(FATES) + 2
     for svg in found:
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         # every reference inside a picture stays inside it
@@ -104,14 +111,20 @@ def test_everybody_is_there_and_who_is_not_finished_is_named(page: str) -> None:
 def test_warnings_are_loud_exactly_where_they_must_be(folder: Path, page: str) -> None:
     results = {result.person: result for result in judged(folder)}
     loud = {p: [f.about for f in findings(r) if f.loud] for p, r in results.items()}
-    assert loud == {"101": [], "102": ["outside"], "103": ["extrapolated", "not identified"]}
+    assert loud == {
+        "101": [],
+        "102": ["outside", "unlike"],
+        "103": ["extrapolated", "miscalibrated", "not identified"],
+    }
     shown = Page(page).loud
-    assert len(shown) == 2 * 3  # in the summary, and at the person
+    assert len(shown) == 2 * 5  # in the summary, and at the person
     assert all("WARNING" in text for text in shown)
     assert sum("fc_mean (recorded" in text for text in shown) == 2
     assert sum("not identify sigma" in text for text in shown) == 2
     assert not any("not identify G" in text for text in shown)
-    assert sum("extrapolation" in text for text in shown) == 2
+    assert sum("everything that was simulated" in text for text in shown) == 2
+    assert sum("unlike what the prior predicts" in text for text in shown) == 2
+    assert sum("not calibrated on 40 simulations" in text for text in shown) == 2
 
 
 def test_summary_counts_people(folder: Path) -> None:
@@ -187,6 +200,10 @@ def test_table_is_the_evaluation(folder: Path) -> None:
         ):
             assert float(row[label]) == pytest.approx(numbers[name], abs=6e-4)
         assert row["excluded"] == "5.0 %"
+        assert row["calibrated"][:3] == ("yes" if numbers["calibrated"] else "NO:")
+        assert row["identifiability"] == {
+            "103": "sigma is not informed by the data",
+        }.get(row["person"], "all informed, all told apart")
         assert row["inside"] == ("yes" if numbers["inside"] else "NO")
         assert row["reaches grid"] == ("yes" if numbers["reaches_grid"] else "NO")
 
@@ -201,6 +218,8 @@ def test_every_figure_shows_something(folder: Path) -> None:
         predictive_check(results[1], evidence(store, results[1])),
         yardsticks(results[0]),
         grid_scan(results[0], seen, seen.grid),
+        calibration_curves(results[0]),
+        training_curves(results[0]),
         overview(results),
         cost_figure(cost_of(store), list(FATES)),
     ]
@@ -210,15 +229,55 @@ def test_every_figure_shows_something(folder: Path) -> None:
     assert "OUTSIDE" in base64.b64decode(data_uri(figures[2]).split(",")[1]).decode()
 
 
+def test_what_calibration_found_is_said(folder: Path, page: str) -> None:
+    fine, _, narrow = judged(folder)
+    line = calibration_line(fine)
+    assert line in page and "L-C2ST at the recording not computed (below 100 cases)" in line
+    assert {f.about for f in findings(fine)}.isdisjoint({"miscalibrated", "identifiability"})
+    assert table(folder)[2]["calibrated"].startswith("NO: G (") and "TARP p &lt; 1e-6" in page
+    held = narrow.numbers["coverage"]
+    assert (held < fine.numbers["coverage"] - 0.2).all() and narrow.number("tarp_width") < 0
+    # a deviation that leaves wide intervals right is said, and not loudly
+    numbers = {**narrow.numbers, "coverage": fine.numbers["coverage"]}
+    (said,) = [f for f in findings(replace(narrow, numbers=numbers)) if f.about == "miscalibrated"]
+    assert not said.loud and "calibrated on 40 simulations" in said.text
+
+
+def test_nothing_is_said_of_calibration_where_it_was_not_checked(folder: Path) -> None:
+    result = judged(folder)[0]
+    nothing = replace(result, numbers={**result.numbers, **unchecked(0, 2)})
+    assert calibration_line(nothing) == "" and row_of(nothing)["calibrated"] == "–"
+
+
+def test_bad_features_and_an_empty_region_are_said(folder: Path) -> None:
+    result = judged(folder)[0]
+    numbers = {**result.numbers, "feature_constant": np.array([0.0, 1.0, 0.0])}
+    empty = ({"message": "no point"}, {"message": ""})
+    said = {f.about: f for f in findings(replace(result, numbers=numbers, learning=empty))}
+    assert said["constant"].loud and "same fc_sd: it tells nothing" in said["constant"].text
+    assert "after round 0: no point." in said["resampled"].text
+    # nothing is proposed after the last round
+    assert "resampled" not in {f.about for f in findings(replace(result, learning=empty[:1]))}
+
+
+def test_what_cannot_be_told_apart_is_said_at_the_person_and_in_the_table(folder: Path) -> None:
+    sentence = "G and sigma cannot be told apart: their posterior correlation is 0.95; only ..."
+    result = replace(
+        judged(folder)[0], words={**judged(folder)[0].words, "identifiability": sentence}
+    )
+    assert sentence in [f.text for f in findings(result) if not f.loud]
+    assert row_of(result)["identifiability"] == "G and sigma cannot be told apart"
+
+
 def test_time_is_the_ledgers(folder: Path, page: str) -> None:
     cost = cost_of(Store.open(folder))
     labels = cost.labels()
-    # blocks of 16 draws took 2 + index seconds each: 40, 24, 10 and 4 draws of 3 people
+    # blocks of 16 draws took 2 + index seconds each: 40, 24, 10, 4 and 40 draws of 3 people
     assert labels["round_000"] == (3 * 9.0, 3 * 40)
     assert labels["predictive"] == (3 * 5.0, 3 * 24)
     assert labels["grid"] == (3 * 2.0, 3 * 10)
     assert labels["learning: inference_000"] == (3 * 1.5, 0)
-    assert cost.hosts == {"node-1": 3 * (9.0 + 5.0 + 2.0 + 2.0)}
+    assert cost.hosts == {"node-1": 3 * (9.0 + 5.0 + 2.0 + 2.0 + 9.0)}
     assert len(cost.runs) == 1 and cost.runs[0].finished
     assert cost.runs[0].begin in page and cost.runs[0].end in page
 

@@ -157,7 +157,8 @@ def test_the_study_decides_and_an_explicit_number_stays_possible(people_folder, 
     assert blocks(text)["round_000"] == 2 * 4096 // 16
     chosen = blocks(text.replace("block: 16", "block: null"))
     # BOLD of a draw has 4 * 12 * 300 bytes: 16 blocks of 256 draws have 3.7 MB each
-    assert chosen == {"round_000": 32, "round_001": 32, "predictive": 2, "grid": 2, "grid_fresh": 2}
+    few = {"predictive": 2, "grid": 2, "grid_fresh": 2, "calibration": 2}
+    assert chosen == {"round_000": 32, "round_001": 32, **few}
     assert blocks(text.replace("block: 16\n", "")) == chosen
 
 

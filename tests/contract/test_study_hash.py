@@ -73,6 +73,7 @@ BASE: dict[str, Any] = {
     },
     "yardsticks": {
         "predictive": 64,
+        "calibration": 40,
         "grid": {"over": "G", "at": {"sigma": 1.0}, "points": 3, "draws": 4, "fresh": 16},
     },
     "block": 32,
@@ -205,6 +206,7 @@ INSIDE = {
     "inference.settings": {"members": 3},
     "inference.reuse": "results/earlier",
     "yardsticks.predictive": 65,
+    "yardsticks.calibration": 41,
     "yardsticks.grid.over": "sigma",
     "yardsticks.grid.at": {"sigma": 2.0},
     "yardsticks.grid.points": 4,

@@ -55,8 +55,10 @@ def test_an_optimum_is_simulated_judged_and_never_called_a_posterior(
     assert (
         said["point estimate"].loud and f"the {kind} of an optimiser" in said["point estimate"].text
     )
-    assert not {"not identified", "calibration"} & said.keys()
+    assert not {"not identified", "calibration", "miscalibrated", "identifiability"} & said.keys()
+    assert "calibration" not in simulated and np.isnan(evaluation["calibrated"])
     assert "identifies G" not in " ".join(summary([result], ["anna"]))
     cells = row(result)
+    assert cells["calibrated"] == cells["identifiability"] == ABSENT
     assert cells["G"].endswith(" (best point)") and cells["G recovery z"] == ABSENT
     assert f"no posterior but the {kind}" in build(out).read_text()

@@ -323,17 +323,24 @@ def test_the_parameter_that_sets_lost_draws_apart_is_named_first() -> None:
 @pytest.mark.parametrize(
     ("round_", "redone"),
     [
-        ("round_001", {"inference_001", "posterior", "predictive", "posterior_predictive"}),
+        (
+            "round_001",
+            {
+                *("inference_001", "posterior", "predictive", "posterior_predictive"),
+                "calibration",
+            },
+        ),
         ("predictive", {"posterior_predictive"}),
         ("grid", {"grid_fresh"}),
         ("grid_fresh", set()),
+        ("calibration", set()),
     ],
 )
 def test_what_rests_on_failed_draws_is_done_again(round_: str, redone: set[str]) -> None:
     everything = {
         *("connectome", "observed_data", "grid", "round_000", "inference_000", "round_001"),
         *("inference_001", "posterior", "predictive", "posterior_predictive", "grid_fresh"),
-        "evaluation",
+        *("calibration", "evaluation"),
     }
     assert {g for g in everything if rests_on(g, round_)} == redone | {"evaluation"}
 

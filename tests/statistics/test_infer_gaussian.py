@@ -10,7 +10,11 @@ ranks 0..99 fall into 20 bins of 5.
 import numpy as np
 import pytest
 
-from hpcvbi.infer import Draws, Tsnpe
+from hpcvbi.core.block import Status
+from hpcvbi.core.prior import Uniform
+from hpcvbi.core.space import Param, Space
+from hpcvbi.evaluate.calibration_check import Cases, calibration_check, calibration_words
+from hpcvbi.infer import Draws, Tsnpe, calibration
 
 A = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8], [0.8, 0.8], [0.0, 0.5]])
 SIGMA = 0.2
@@ -104,6 +108,30 @@ def test_ranks_of_the_second_round_are_uniform_over_the_truncated_prior(calibrat
     kept = np.stack([case for case in inside if len(case) == DRAWS])
     for column in range(2):
         assert chi2(ranks(u[enough], kept)[:, column]) < LIMIT
+
+
+def test_a_studys_own_check_finds_the_truncated_posterior_calibrated_and_a_narrow_one_not(
+    calibrated,
+):
+    algorithm, (_, _, second) = calibrated
+    space = Space(tuple(Param(n, 0.5, prior=Uniform(0, 1)) for n in "ab"))
+    arrays = algorithm.to_arrays(second)
+    u = calibration.truths(algorithm, space, CASES, 41, arrays)
+    simulated = {
+        "theta": u,
+        "status": np.full(CASES, Status.OK, np.uint8),
+        "features": simulate(u, 42),
+    }
+    found = calibration.cases(
+        algorithm, space, 43, arrays, simulated, observed={"features": OBSERVED}
+    )
+    assert found["kept"].mean() > 0.95
+    numbers = calibration_check(Cases(**found), 44)
+    assert calibration_words(numbers, ("a", "b")) == "", numbers
+    middle = found["samples"].mean(1, keepdims=True)
+    narrow = {**found, "samples": middle + 0.6 * (found["samples"] - middle)}
+    words = calibration_words(calibration_check(Cases(**narrow), 44), ("a", "b"))
+    assert words.count("too narrow: ") == 2
 
 
 def test_the_region_keeps_the_exact_posterior(calibrated):
