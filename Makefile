@@ -5,6 +5,7 @@
 # make bench        measure the speed of the engine; PEERS=1 beside its peers, as bench-peers does
 # make bench-scaling  measure what a block costs the driver, what workers bring; QUICK=1 for less
 # make bench-inference  measure methods where the posterior is known; QUICK=1 for a few minutes
+# make bench-vbi    measure accuracy against simulations on whole brains; QUICK=1 for less
 # make peers        compare trajectories with The Virtual Brain, installed beside it
 # make lint         check style, types and layers
 # make gpu          compile and assemble all kernels for GPUs; needs none, takes some minutes
@@ -39,10 +40,10 @@ STORE_TESTS := tests/contract/test_store.py tests/faults/test_store_damage.py \
   tests/faults/test_store_crash.py tests/faults/test_extend_crash.py
 
 .PHONY: help quickstart test test-slurm test-zarr bench bench-peers bench-scaling bench-inference \
-  peers lint gpu
+  bench-vbi peers lint gpu
 
 help:
-	sed -n '1,11s/^# \{0,1\}//p' Makefile
+	sed -n '1,12s/^# \{0,1\}//p' Makefile
 
 quickstart: $(VENV)/.installed
 	echo "== hpcvbi run $(STUDY): takes a few minutes on 2 cores; stop it at will, the same command resumes"
@@ -85,6 +86,10 @@ bench-scaling: $(VENV)/.installed-test
 bench-inference: $(VENV)/.installed-test build/sbibm/.installed
 	echo "== measuring inference where the posterior is known: $(if $(QUICK),some minutes,many hours; ARGS='--minutes 60' for a part, the same command resumes)"
 	$(BIN)/python tests/benchmarks/inference.py $(if $(QUICK),--quick) $(ARGS)
+
+bench-vbi: $(VENV)/.installed-test
+	echo "== measuring accuracy on whole brains: $(if $(QUICK),some minutes,hours; ARGS='--minutes 30' for a part, the same command resumes)"
+	$(BIN)/python tests/benchmarks/vbi_accuracy.py $(if $(QUICK),--quick) $(ARGS)
 
 peers: $(VENV)/.installed-peers
 	echo "== side by side with The Virtual Brain: takes several minutes on 2 cores"

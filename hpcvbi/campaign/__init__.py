@@ -11,6 +11,8 @@
     again      failed draws are tried again, with all that rests on them
     stop       signals that ask a run to stop
     trial      a single simulation, without inference
+    reuse      draws of an earlier study of the same brains are learned from again
+    shared     one network for all people of a study; a further person costs no simulations
     group      what people have in common, from their posteriors
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
@@ -31,15 +33,18 @@ from hpcvbi.campaign.pace import Pace, pace_of
 from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
+from hpcvbi.campaign.shared import Cohort, Inferred, learn_together
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
 from hpcvbi.campaign.whole import rounds_of
 
 __all__ = [
     "EXPORTS",
+    "Cohort",
     "Difference",
     "Extension",
     "Forecast",
     "Group",
+    "Inferred",
     "Merged",
     "Outcome",
     "Pace",
@@ -53,6 +58,7 @@ __all__ = [
     "export",
     "extend",
     "forecast",
+    "learn_together",
     "left_out",
     "merge",
     "pace_of",

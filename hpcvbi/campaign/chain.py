@@ -12,6 +12,7 @@ import numpy as np
 from hpcvbi.brain.brain import Brain
 from hpcvbi.campaign import record
 from hpcvbi.campaign.checks import check_calibration, check_recording
+from hpcvbi.campaign.reuse import check_reuse, earlier_of
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
 from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
@@ -92,13 +93,21 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
     observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
     store.put(name, "observed_data", *observed)
+    earlier: Reads = {}
+    proposed = 0
+    if study.inference.reuse is not None:
+        if not store.has(name, steps.EARLIER):
+            found = earlier_of(study, subject.person)
+            store.put(name, steps.EARLIER, *record.earlier(found, space, names))
+        earlier = {steps.EARLIER: (steps.EARLIER, None)}
+        proposed = len(store.get(name, steps.EARLIER)[0]["theta"])
     kept = ("fc", "fc_model")
 
     grid = _grid(study, subject)
     yield Simulate("grid", grid, kept, background=True)
 
     algorithm, observed = algorithm_of(study), ("observed_data", None)
-    state, proposed, learned = algorithm.init(len(space), subject.recorded.features[0]), 0, 0
+    state, learned = algorithm.init(len(space), subject.recorded.features[0]), 0
     kind = record.POSTERIOR
     rounds, last = dict[str, tuple[str, tuple[str, ...]]](), dict[str, tuple[str, None]]()
     info, truths = dict[str, Any](), np.empty((0, len(space)))
@@ -109,7 +118,8 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         rounds, proposed = {**rounds, draws: (draws, TRAINING)}, proposed + len(u)
         if not store.has(name, group):
             update = partial(steps.update, algorithm, space, seed("update", number))
-            arrays, info = yield Learn(group, update, {"observed": observed, **last, **rounds})
+            reads = {"observed": observed, **last, **earlier, **rounds}
+            arrays, info = yield Learn(group, update, reads)
             store.put(name, group, *record.inference(arrays), info)
         (arrays, info), last = store.get(name, group), {"state": (group, None)}
         state, learned = algorithm.from_arrays(arrays), int(info["rows"])
@@ -246,7 +256,7 @@ def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
 
     They come in the order of their names, so that results do not depend on that of the study file.
     """
-    algorithm_of(study)
+    check_reuse(study, algorithm_of(study))
     people = tuple(sorted(people, key=lambda person: person.id))
     brains = [brain_of(study, person) for person in people]
     recorded = [_measure(study, person) for person in people]

@@ -87,6 +87,17 @@ def observed(
     return variables, [features_coordinate(names), pairs_coordinate(labels)]
 
 
+def earlier(arrays: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]) -> Dataset:
+    """Draws of the prior from another study, and their features."""
+    variables = [
+        Variable("theta", ("draw", "param"), arrays["theta"]),
+        Variable("status", ("draw",), arrays["status"]),
+        Variable("features", ("draw", "feature"), arrays["features"]),
+    ]
+    params = Variable("param", ("param",), np.array(space.names))
+    return variables, [params, features_coordinate(names)]
+
+
 def posterior(theta: np.ndarray, space: Space) -> Dataset:
     """Posterior samples, one variable (chain, draw) per parameter."""
     variables = [

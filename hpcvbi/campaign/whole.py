@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS, calibration_draws
 from hpcvbi.config import Study
 from hpcvbi.core.errors import StoreError
+from hpcvbi.infer.steps import EARLIER
 from hpcvbi.store import Store
 
 JUDGEMENT = "evaluation"
@@ -37,7 +38,8 @@ def data_sets_of(study: Study, learned: int | None = None) -> tuple[str, ...]:
     """
     numbers = range(study.inference.rounds if learned is None else learned)
     about = ("connectome", "observed_data", "posterior", "posterior_predictive")
-    return (*about, *(f"inference_{n:03d}" for n in numbers), JUDGEMENT)
+    earlier = () if study.inference.reuse is None else (EARLIER,)
+    return (*about, *earlier, *(f"inference_{n:03d}" for n in numbers), JUDGEMENT)
 
 
 def learned_rounds(study: Study, store: Store, person: str) -> int:

@@ -107,6 +107,10 @@ class Inference(Section):
     """Simulated draws per round and person."""
     settings: Annotated[dict[str, Setting], AfterValidator(_no_costs)] = Field(default_factory=dict)
     """Of the algorithm, by name; what is absent keeps its default."""
+    reuse: str | None = None
+    """Output folder of an earlier study of the same brains and priors, with another seed, whose
+    draws of the prior are learned from as well, relative to the working directory; null for none.
+    """
 
     def as_settings(self) -> dict[str, Setting]:
         """Return all that the algorithm is made with."""

@@ -89,6 +89,8 @@ class Study(Document):
         values = self.model_dump(mode="json", exclude=_NO_PART)
         if values["cohort"].get("pseudonyms", "") is None:
             del values["cohort"]["pseudonyms"]
+        if self.inference.reuse is None:
+            del values["inference"]["reuse"]
         if self.simulation.backend == "cpu":
             del values["simulation"]["backend"]
         if self.encryption is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hpcvbi.infer.abc_smc import AbcSmc
 from hpcvbi.infer.algorithm import Algorithm
+from hpcvbi.infer.amortised import Amortised
 from hpcvbi.infer.apt import Apt
 from hpcvbi.infer.bayes_opt import BayesOpt
 from hpcvbi.infer.cmaes import CmaEs
@@ -47,6 +48,7 @@ __all__ = [
     "ALGORITHMS",
     "AbcSmc",
     "Algorithm",
+    "Amortised",
     "Apt",
     "BayesOpt",
     "CmaEs",

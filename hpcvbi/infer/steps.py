@@ -15,9 +15,11 @@ import numpy as np
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.space import Space
 from hpcvbi.infer.algorithm import Algorithm
-from hpcvbi.infer.draws import Draws, Masked, Rows
+from hpcvbi.infer.draws import ELSEWHERE, Draws, Masked, Rows
 
 Arrays = Mapping[str, Any]
+EARLIER = "earlier"
+"""Name of draws of the prior that another study has simulated."""
 
 
 def learnable(round: Arrays) -> Rows:
@@ -33,7 +35,7 @@ def whole(round: Arrays) -> np.ndarray:
 
 
 def draws_of(space: Space, rounds: Mapping[str, Arrays]) -> Draws:
-    """Return the draws of rounds that are named round_000, round_001, ..."""
+    """Return the draws of rounds that are named earlier, round_000, round_001, ..."""
     return Draws.join(
         [
             Draws.of(space.to_unit(found["theta"]), learnable(found), _number(name))
@@ -95,6 +97,8 @@ def twins(
 
 
 def _number(name: str) -> int:
+    if name == EARLIER:
+        return ELSEWHERE
     found = re.fullmatch(r"round_(\d+)", name)
     assert found, name
     return int(found[1])

@@ -68,7 +68,9 @@ BASE: dict[str, Any] = {
     },
     "bold": {"of": "S_E", "step": 10.0, "constants": "friston2003"},
     "features": {"names": ["fc_mean"], "band": [0.01, 0.1]},
-    "inference": {"algorithm": "tsnpe", "rounds": 2, "draws": 64, "settings": {"members": 2}},
+    "inference": {
+        "algorithm": "tsnpe", "rounds": 2, "draws": 64, "settings": {"members": 2}, "reuse": None,
+    },
     "yardsticks": {
         "predictive": 64,
         "calibration": 40,
@@ -202,6 +204,7 @@ INSIDE = {
     "inference.rounds": 3,
     "inference.draws": 128,
     "inference.settings": {"members": 3},
+    "inference.reuse": "results/earlier",
     "yardsticks.predictive": 65,
     "yardsticks.calibration": 41,
     "yardsticks.grid.over": "sigma",

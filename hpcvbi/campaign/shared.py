@@ -1,0 +1,136 @@
+"""One network for all people of a study, from the draws of the prior that its store has of each: a
+further person costs no simulations.
+
+    cohort = learn_together(load("study.yaml"))
+    for name, found in cohort.infer(load("further_people.yaml")).items():
+        found.theta, found.place.warning()
+
+A person is known to the network by covariates: the summary of the connectome as it is simulated
+(`hpcvbi.brain.summary`), and what else of the person enters a simulation (`OTHERS`). Nothing is
+written: what is learned from everybody is nobody's data, and would outlive a withdrawal.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcvbi.brain.summary import COVARIATES, covariates_of
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS, TRAINING, Subject, people_of, subjects_of
+from hpcvbi.campaign.reuse import ROUND, differences
+from hpcvbi.config import Study
+from hpcvbi.core.errors import ConfigError, StoreError
+from hpcvbi.core.seeds import derive_seed
+from hpcvbi.core.space import Space
+from hpcvbi.infer import Draws, Neural, Npe, steps
+from hpcvbi.infer.amortised import Amortised, AmortisedInfo, AmortisedState, Member, Place
+from hpcvbi.store import Store
+from hpcvbi.store.current import IN_MEMORY
+
+OTHERS: dict[str, str] = {
+    "noise_mean": "mean over regions of the share of measurement noise in the recording",
+    "noise_sd": "its standard deviation over regions",
+    "log_volumes": "natural logarithm of the number of volumes",
+    "log_tr": "natural logarithm of the repetition time [s]",
+}
+"""What follows the summary of the connectome among a person's covariates."""
+NAMES = (*COVARIATES, *OTHERS)
+"""Of all covariates, in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """A person's posterior draws (draw, param) in natural units, and how far the person lies from
+    those that the network learned from.
+    """
+
+    theta: np.ndarray
+    place: Place
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """What was learned from the people of a study; parameters are those of `space`."""
+
+    study: Study
+    people: tuple[str, ...]
+    space: Space
+    amortised: Amortised
+    state: AmortisedState
+    info: AmortisedInfo
+
+    def infer(self, study: Study, draws: int = POSTERIOR_DRAWS) -> dict[str, Inferred]:
+        """Return the posteriors of the people of a study, this one or another one of the same
+        model, priors and features; nothing is simulated or written.
+
+        Raises
+        ------
+        ConfigError, DataError
+            The study simulates something else, or its people's data cannot be used.
+        """
+        if wrong := differences(self.study.canonical(), study.canonical()):
+            raise ConfigError(
+                "the network was learned from simulations of something else:\n  "
+                + "\n  ".join(wrong)
+            )
+        found = {}
+        for subject in subjects_of(study, people_of(study)):
+            x, c = subject.recorded.features[0], covariates_of_subject(study, subject)
+            seed = derive_seed(self.study.seed, subject.name, "posterior of a cohort")
+            u = self.amortised.posterior(self.state, x, c, draws, seed)
+            place = self.amortised.place(self.state, x, c)
+            found[subject.name] = Inferred(self.space.from_unit(u), place)
+        return found
+
+
+def learn_together(study: Study, algorithm: Neural | None = None) -> Cohort:
+    """Learn one network from everybody's first round; `algorithm` is a neural one of one round, NPE
+    by default.
+
+    Raises
+    ------
+    ConfigError
+        The algorithm has more rounds, or people differ by maps, which have no summary.
+    StoreError
+        The study's store cannot be read, or nobody's first round is finished.
+    """
+    amortised = Amortised(Npe() if algorithm is None else algorithm)
+    subjects, store = subjects_of(study, people_of(study)), Store.open(study.output)
+    whole = store.whole_rounds()
+    subjects = [subject for subject in subjects if (subject.name, ROUND) in whole]
+    if not subjects:
+        raise StoreError(f"{study.output} has finished {ROUND} of nobody: run the study first")
+    space = subjects[0].brain.space
+    draws = _draws(store, space, [subject.name for subject in subjects])
+    members = [
+        Member(draws[s.name], covariates_of_subject(study, s), s.recorded.features[0])
+        for s in subjects
+    ]
+    state, info = amortised.update(members, derive_seed(study.seed, "learn together"))
+    return Cohort(study, tuple(draws), space, amortised, state, info)
+
+
+def covariates_of_subject(study: Study, subject: Subject) -> np.ndarray:
+    """Return what distinguishes a person's simulations, (covariate,), as `NAMES` names it."""
+    if study.model.maps:
+        with study.at("model", "maps"):
+            raise ConfigError(
+                "people differ by regional maps, which a network for a cohort is not told of: "
+                "infer each person alone"
+            )
+    noise = 1.0 - subject.reliability
+    others = [noise.mean(), noise.std(), np.log(len(subject.times_s)), np.log(subject.person.tr_s)]
+    return np.concatenate([covariates_of(subject.brain.connectome), others])
+
+
+def _draws(store: Store, space: Space, people: Sequence[str]) -> Mapping[str, Draws]:
+    """Everybody's draws of the prior; features stay in the store where all do not fit."""
+    found = {name: dict(store.rows(name, ROUND, TRAINING)) for name in people}
+    small = sum(getattr(of["features"], "nbytes", 0) for of in found.values()) <= IN_MEMORY
+    for of in found.values():
+        for key in TRAINING if small else ("theta", "status"):
+            of[key] = np.asarray(of[key][:])
+    return {
+        name: Draws.of(space.to_unit(np.asarray(of["theta"])), steps.learnable(of))
+        for name, of in found.items()
+    }
