@@ -28,7 +28,7 @@ from hpcvbi.cluster.launch import Launch, launched
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 MANY = ("block: 16", "block: 8")
-BLOCKS = 36
+BLOCKS = 42
 PORTS = range(31_000, 32_000)  # below those that the system gives to whoever asks for any
 
 
