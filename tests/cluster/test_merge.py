@@ -51,7 +51,7 @@ def run(study: Path) -> int:
 def test_parts_that_are_merged_are_the_store_of_one_driver(copied: Path, finished: Path) -> None:
     shown = hpcvbi("status", copied)
     assert shown.returncode == 0, shown.stderr
-    assert "1-of-2: 1 of 1 people judged, 10 of 10 prepared blocks done, no driver" in shown.stdout
+    assert "1-of-2: 1 of 1 people judged, 12 of 12 prepared blocks done, no driver" in shown.stdout
     assert "hpcvbi merge" in shown.stdout
     early = hpcvbi("run", copied)
     assert early.returncode == 2 and "`hpcvbi merge STUDY` first" in early.stderr

@@ -80,12 +80,12 @@ def test_more_rounds_change_nothing_where_the_epsilons_are_reached(
     study = load(path)
     planned = campaign.plan_extension(study, cohort_of(study))
     assert set(planned.superseded) == {
-        "posterior", "predictive", "posterior_predictive", "evaluation",
+        "posterior", "calibration", "predictive", "posterior_predictive", "evaluation",
     }  # fmt: skip
     assert planned.kept == ("round_000", "round_001", "grid", "grid_fresh")
     campaign.extend(study, cohort_of(study))
     assert "posterior" in lacking(study, Store.open(out), ["anna"])["anna"]
-    assert compute(path) == 2
+    assert compute(path) == 2 + 7  # predictive and calibration
     assert lacking(study, Store.open(out), ["anna"]) == {"anna": []}
     assert files(out / "store.zarr/anna") == files(done.parent / "out/store.zarr/anna")
 

@@ -41,7 +41,9 @@ def foreseen(people_folder, tmp_path_factory):
     return foresee
 
 
-@pytest.mark.parametrize(("workers", "waves"), [(1, 6 + 6 + 4), (2, 3 + 3 + 2), (6, 3), (100, 3)])
+@pytest.mark.parametrize(
+    ("workers", "waves"), [(1, 6 + 6 + 4 + 4), (2, 3 + 3 + 2 + 2), (6, 4), (100, 4)]
+)
 def test_wall_time_follows_waves_of_blocks(foreseen, workers: int, waves: int) -> None:
     cluster = f"{{kind: local, workers: {workers}}}"
     found, learning = foreseen(cluster, lasting(3600.0)), foreseen(cluster, lasting(1e-6))
@@ -55,7 +57,7 @@ def test_wall_time_follows_waves_of_blocks(foreseen, workers: int, waves: int) -
 def test_jobs_that_can_be_busy_are_counted(foreseen) -> None:
     found = foreseen(JOBS.replace("jobs: 2", "jobs: 64, cpus: 3"), lasting(10.0))
     assert (found.workers, found.slots, found.at_once, found.used_workers) == (64, 192, 8, 3)
-    a_block = 10.0 / 16 * 276 / 20  # 276 draws are 20 blocks, some of them short
+    a_block = 10.0 / 16 * 324 / 24  # 324 draws are 24 blocks, some of them short
     assert found.load.blocks_per_second == pytest.approx(8 / a_block)
     assert list(found.scripts) == ["cpu"] and "#SBATCH -t 04:00:00" in found.scripts["cpu"]
 
@@ -65,7 +67,7 @@ def test_jobs_that_can_be_busy_are_counted(foreseen) -> None:
     [
         ("{kind: local, workers: 2}", lasting(0.1), 4096, "a larger `block`, such as 256"),
         ("{kind: local, workers: 3}", lasting(90.0), 48, "a smaller `block`, such as 4"),
-        (JOBS, lasting(0.1, 48), 10**6, "250008 blocks are more than 20000 per hour: write"),
+        (JOBS, lasting(0.1, 48), 10**6, "250012 blocks are more than 20000 per hour: write"),
         (JOBS, lasting(20_000.0), 48, "walltime 04:00:00 is shorter than a block of 5.6 h: raise"),
         (JOBS, lasting(8_000.0), 48, "walltime 04:00:00 is shorter than two blocks of 2.2 h: rai"),
         (JOBS.replace("2,", "20,"), lasting(9.0), 48, "at most 8 blocks can be computed at once, "),
@@ -116,7 +118,7 @@ def test_the_pace_is_the_stores_where_it_has_blocks(finished, tmp_path: Path) ->
     study = load(finished)
     subjects = subjects_of(study, cohort_of(study))
     pace = pace_of(study, subjects)
-    assert pace.source == "of 20 blocks in the study's store"
+    assert pace.source == "of 24 blocks in the study's store"
     spent = sum(r.seconds for r in progress(finished.parent / "out").rounds)
     at_it = plan(study, subjects, pace)
     assert sum(r.core_hours for r in at_it.rounds) * 3600.0 == pytest.approx(spent)

@@ -94,7 +94,7 @@ def test_what_is_killed_while_it_learns_is_learned_again_to_the_same_bytes(
     assert "Traceback" not in words
     assert files(tmp_path / "out/store.zarr") == files(finished.parent / "out/store.zarr")
     learned = [(r["chain"], r["label"]) for r in ledger(tmp_path / "out") if r["kind"] == "learned"]
-    assert len(learned) == len(set(learned)) == 10
+    assert len(learned) == len(set(learned)) == 16
     assert all_of(driver.pid) == set()
 
 

@@ -88,7 +88,7 @@ def test_an_undamaged_store_holds_and_is_read_in_full(folder: Path) -> None:
     found = campaign.verify(folder)
     assert found.holds and not found.index_behind
     assert not (found.leftovers or found.strangers or found.unmarked_files or found.refused)
-    assert found.blocks == 2 * (3 + 3 + 2 + 1 + 1)
+    assert found.blocks == 2 * (3 + 3 + 2 + 1 + 1 + 2)
     tree = files(folder / "store.zarr")
     assert found.files == len(tree) - 3  # the root's metadata and those of two people
     assert found.bytes == sum(len(d) for n, d in tree.items() if n.count("/") > 1)
