@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.block import Status
 from hpcvbi.core.pairs import pair_indices
@@ -130,6 +131,7 @@ class Evidence:
     parameter_names: tuple[str, ...]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # last bits depend on the number
 def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return every number of `EVALUATION`, and words: the `verdict` of the predictive check, and
     what is to be said of `identifiability`, of the `recording` beside the prior predictive and of

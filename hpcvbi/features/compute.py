@@ -1,10 +1,10 @@
 """The entry point: the same few lines for every simulated draw and for the recording.
 
 Draws are treated one by one: a draw's numbers then cannot depend on which block it travels in, its
-400 kB stay in the cache, and whole-batch transforms were measured to cost the same per draw. A
-worker should give BLAS one thread, as everywhere. CPU ms per draw of 1200 x 80 float32, on a shared
-2-core AMD EPYC (Zen 5), fastest run to median under load: the 11 FC summaries 1.6-2.7, with
-band-pass 2.4-3.3; the FCD family adds 4-7.
+400 kB stay in the cache, and whole-batch transforms were measured to cost the same per draw. BLAS
+has one thread: the last bits of its sums depend on their number. CPU ms per draw of 1200 x 80
+float32, on a shared 2-core AMD EPYC (Zen 5), fastest run to median under load: the 11 FC summaries
+1.6-2.7, with band-pass 2.4-3.3; the FCD family adds 4-7.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.features.dynamics import DYNAMICS
@@ -80,13 +81,14 @@ def measure(names: Sequence[str], signals: np.ndarray, context: Context) -> Meas
     n_draws, _, n_regions = signals.shape
     features = np.full((n_draws, len(names)), np.nan)
     fc = np.full((n_draws, n_regions * (n_regions - 1) // 2), np.nan)
-    for draw, signal in enumerate(signals):
-        if not np.isfinite(signal).all():
-            continue
-        view = View(signal, context)
-        fc[draw] = view.fc
-        if np.isfinite(view.fc).all():
-            features[draw] = [FEATURES[name].function(view) for name in names]
+    with threadpool_limits(1, "blas"):
+        for draw, signal in enumerate(signals):
+            if not np.isfinite(signal).all():
+                continue
+            view = View(signal, context)
+            fc[draw] = view.fc
+            if np.isfinite(view.fc).all():
+                features[draw] = [FEATURES[name].function(view) for name in names]
     return Measured(features, fc)
 
 

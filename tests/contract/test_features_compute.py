@@ -1,5 +1,9 @@
 """One entry point for recordings and simulations: names, shapes, values, and what it refuses."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -189,3 +193,24 @@ def test_correlation_with_a_constant_is_nan_without_a_warning():
     got = correlation(values, values[0])
     assert got[0] == pytest.approx(1.0) and np.isnan(got[1])
     assert got[2] == pytest.approx(np.corrcoef(values[2], values[0])[0, 1])
+
+
+PROGRAM = """
+import hashlib
+import numpy as np
+from hpcvbi.features import Context, measure
+signal = np.random.default_rng(0).standard_normal((1, 1200, 80))
+signal[:, :, 1:] += signal[:, :, :-1]
+weights = np.random.default_rng(1).random((80, 80))
+found = measure(("fc_mean", "fc_sc_r", "lag1_autocorrelation"), signal, Context(0.72, weights))
+print(hashlib.sha256(found.features.tobytes() + found.fc.tobytes()).hexdigest())
+"""
+
+
+def test_bits_do_not_depend_on_the_threads_of_blas():
+    def digest(threads):
+        env = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        words = [sys.executable, "-c", PROGRAM]
+        return subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+
+    assert digest("1") == digest("2") and len(digest("2")) == 65
