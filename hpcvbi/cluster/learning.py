@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
+from distributed.protocol.pickle import dumps, loads
 from distributed.scheduler import NoValidWorkerError
 
 from hpcvbi.core.errors import ClusterError, HpcvbiError
@@ -116,7 +117,7 @@ class Learning:
         future = self._client.submit(
             learn,
             self._folder,
-            attempt.step,
+            dumps(attempt.step),
             lengths(Path(self._folder)),
             pure=False,
             priority=PRIORITY,
@@ -221,9 +222,10 @@ class Children(WorkerPlugin):
                 return child, child.submit(*call)
 
 
-def learn(folder: str, step: Step, ledger: Mapping[str, int]) -> Learned | None:
-    """Learn a step in a child of this worker; None if the child died, of which Dask would print a
-    traceback. An encrypted store's key goes there by the child's pipe.
+def learn(folder: str, step: bytes, ledger: Mapping[str, int]) -> Learned | None:
+    """Learn a pickled step in a child of this worker, which need not import what is learned with;
+    None if the child died, of which Dask would print a traceback. An encrypted store's key goes
+    there by the child's pipe.
     """
     worker = get_worker()
     worker.log_event(BEGUN, [worker.get_current_task(), worker.address])
@@ -252,9 +254,12 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def perform(folder: str, step: Step, ledger: Mapping[str, int], key: StudyKey | None) -> Learned:
+def perform(
+    folder: str, pickled: bytes, ledger: Mapping[str, int], key: StudyKey | None
+) -> Learned:
     """Read what the step needs, when the store's ledger is as long as `ledger` says, and learn."""
     begin, cpu = time.time(), time.process_time()
+    step: Step = loads(pickled)
     result: Any = None
     error: Exception | None = None
     try:

@@ -53,6 +53,17 @@ def test_a_child_has_one_thread_and_leaves_ctrl_c_to_the_driver(executor):
     assert seen["parent"] in workers and seen["pid"] not in workers
 
 
+def test_a_worker_imports_nothing_of_what_its_children_learn_with(executor):
+    def loaded() -> list[str]:
+        import sys
+
+        heavy = ("torch", "sklearn", "hpcvbi.infer", "hpcvbi.evaluate", "learning_steps")
+        return [name for name in sys.modules if name.startswith(heavy)]
+
+    assert learn(executor, learning_steps.surroundings).error is None
+    assert list(executor._client.run(loaded).values()) == [[], []]
+
+
 def test_two_people_learn_at_once_what_the_store_has(executor, finished, tmp_path):
     """Each update waits for the other's; both equal what the undisturbed run stored."""
     study, store = load(finished), Store.open(finished.parent / "out")
