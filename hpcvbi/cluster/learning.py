@@ -233,7 +233,7 @@ def learn(folder: str, step: bytes, ledger: Mapping[str, int]) -> Learned | None
     assert isinstance(children, Children)
     key = study_key(Path(folder)) if is_sealed(Path(folder)) else None
     try:
-        return children.run(perform, folder, step, ledger, key)
+        return children.run(perform_pickled, folder, step, ledger, key)
     except BrokenProcessPool:
         return None
 
@@ -254,12 +254,16 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def perform(
-    folder: str, pickled: bytes, ledger: Mapping[str, int], key: StudyKey | None
+def perform_pickled(
+    folder: str, step: bytes, ledger: Mapping[str, int], key: StudyKey | None
 ) -> Learned:
+    """Perform a step that came pickled."""
+    return perform(folder, loads(step), ledger, key)
+
+
+def perform(folder: str, step: Step, ledger: Mapping[str, int], key: StudyKey | None) -> Learned:
     """Read what the step needs, when the store's ledger is as long as `ledger` says, and learn."""
     begin, cpu = time.time(), time.process_time()
-    step: Step = loads(pickled)
     result: Any = None
     error: Exception | None = None
     try:

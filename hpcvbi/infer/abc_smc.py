@@ -31,13 +31,12 @@ from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.lookup import (
     case_seeds,
     check_asked,
-    check_problem,
-    check_shapes,
     seen,
     survivors,
 )
 from hpcvbi.infer.metric import ROWS, Measure, Metric
 from hpcvbi.infer.populations import Population
+from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.proposal import Perturbation
 from hpcvbi.infer.pyabc_parts import check_pyabc
 from hpcvbi.infer.recycled import recycled

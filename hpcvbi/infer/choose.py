@@ -26,8 +26,8 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.learn import Simulator
-from hpcvbi.infer.lookup import check_problem
 from hpcvbi.infer.metric import ROWS, Measure, Metric
+from hpcvbi.infer.problem import check_problem
 from hpcvbi.infer.proposal import Perturbation, Proposal
 from hpcvbi.infer.pyabc_parts import check_pyabc, pyabc
 from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers

@@ -20,6 +20,7 @@ from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.batches import sample_of
 from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.populations import Population
+from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.stored import Dims, checked, refused
 from hpcvbi.infer.table import at, inverse, nearest, norm, robust
@@ -181,28 +182,6 @@ class Lookup:
         whole = int(draws.whole.sum())
         k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
         return nearest(draws.x, cases, k, norm(inverse(state.scale)))
-
-
-def check_problem(n_params: int, x_observed: np.ndarray) -> np.ndarray:
-    """Return the observed features (feature,); ConfigError where nothing can be inferred."""
-    x_observed = np.asarray(x_observed, float)
-    if x_observed.ndim != 1 or not len(x_observed) or not np.isfinite(x_observed).all():
-        raise ConfigError(
-            "the observed features must be a vector of finite numbers; leave out features that "
-            f"the recording does not have, got {x_observed!r}"
-        )
-    if n_params < 1:
-        raise ConfigError("nothing to infer: give at least one parameter a prior")
-    return x_observed
-
-
-def check_shapes(n_params: int, x_observed: np.ndarray, draws: Draws) -> None:
-    """Raise ConfigError unless the draws are of the same problem."""
-    if (draws.u.shape[1], draws.x.shape[1]) != (n_params, len(x_observed)):
-        raise ConfigError(
-            f"u must have shape (draw, {n_params}) and x (draw, {len(x_observed)}), got "
-            f"{draws.u.shape} and {draws.x.shape}"
-        )
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

@@ -34,6 +34,7 @@ from hpcvbi.infer.fitting import Fitted, Training, fit
 from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
 from hpcvbi.infer.populations import Population, reweighted
+from hpcvbi.infer.problem import check_problem
 from hpcvbi.infer.proposals import BY_DENSITY, Cut, Proposals
 from hpcvbi.infer.scaling import fit_scaling
 from hpcvbi.infer.settings import require
@@ -104,14 +105,7 @@ class Neural:
 
     def init(self, n_params: int, x_observed: np.ndarray) -> NeuralState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
-        x_observed = np.asarray(x_observed, float)
-        if x_observed.ndim != 1 or not len(x_observed) or not np.isfinite(x_observed).all():
-            raise ConfigError(
-                "the observed features must be a vector of finite numbers; leave out features that "
-                f"the recording does not have, got {x_observed!r}"
-            )
-        if n_params < 1:
-            raise ConfigError("nothing to infer: give at least one parameter a prior")
+        x_observed = check_problem(n_params, x_observed)
         features, params = np.zeros(len(x_observed)), np.zeros(n_params)
         state = NeuralState(
             0, n_params, x_observed,

@@ -19,6 +19,7 @@ from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
 from hpcvbi.core.seeds import generator
 from hpcvbi.infer.composite_loss import Weights, losses, points_of, prior_spread
 from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.problem import check_problem
 from hpcvbi.infer.truncation import sobol
 
 MOST_ROUNDS = 1000
@@ -115,14 +116,7 @@ class Optimiser:
 
     def init(self, n_params: int, x_observed: np.ndarray) -> OptimumState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
-        x_observed = np.asarray(x_observed, float)
-        if x_observed.ndim != 1 or not len(x_observed) or not np.isfinite(x_observed).all():
-            raise ConfigError(
-                "the observed features must be a vector of finite numbers; leave out features that "
-                f"the recording does not have, got {x_observed!r}"
-            )
-        if n_params < 1:
-            raise ConfigError("nothing to infer: give at least one parameter a prior")
+        x_observed = check_problem(n_params, x_observed)
         self.weights.of_columns(len(x_observed))
         none = np.empty((0, n_params))
         return OptimumState(
