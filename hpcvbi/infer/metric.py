@@ -221,6 +221,10 @@ class Measure:
         ordered = self.distance == "wasserstein"
         return Metric(center, scale, *layers, weights, self.p, ordered)
 
+    def plain(self, center: np.ndarray, scale: np.ndarray, weights: np.ndarray) -> Metric:
+        """Return the metric of the features themselves."""
+        return self.metric(center, scale, _no_layers(None, len(center)), weights)
+
     def fit(
         self,
         center: np.ndarray,
@@ -234,7 +238,7 @@ class Measure:
         NumPy's own generator seeded.
         """
         package, n = pyabc(), x.shape[1]
-        plain = self.metric(center, scale, _no_layers(None, n), np.ones(n))
+        plain = self.plain(center, scale, np.ones(n))
         z = np.clip(plain.scaled(x), -BOUND, BOUND)
         target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -BOUND, BOUND)}
         if not (z != z[0]).any():  # nothing to learn from

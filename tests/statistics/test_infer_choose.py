@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import norm
 
 from hpcvbi.core.errors import ConfigError, TooFewSurvivors
-from hpcvbi.infer.choose import Candidate, Choice, choose
+from hpcvbi.infer.choice import Choice
+from hpcvbi.infer.choose import Candidate, choose
 
 pytest.importorskip("pyabc")
 
