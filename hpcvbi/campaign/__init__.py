@@ -26,6 +26,7 @@ judged again, and what a resumed run computes depends on the study alone, never 
 
 from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.choice import choose
+from hpcvbi.campaign.choice_plan import plan_choice
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
@@ -74,6 +75,7 @@ __all__ = [
     "part_of",
     "people_of",
     "plan",
+    "plan_choice",
     "plan_extension",
     "pool_people",
     "repair",

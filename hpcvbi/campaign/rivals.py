@@ -20,7 +20,8 @@ from hpcvbi.core.errors import ConfigError, DataError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.core.space import Space
 from hpcvbi.infer.choice import Choice
-from hpcvbi.store import ABSENT, KeySource, begin, changes, fingerprint, tombstones
+from hpcvbi.store import ABSENT, KeySource, Store, begin, changes, fingerprint, tombstones
+from hpcvbi.store.parts import has_store
 
 PRIOR = "prior"
 """Setting that gives rivals' prior probabilities, up to a factor; 1 where none is given."""
@@ -85,9 +86,7 @@ def rivals_of(
     choice, prior = settings_of(settings or {}, list(rivals))
     _check_features(rivals)
     _check_machines(rivals)
-    gone = set(tombstones(folder))
-    for study in studies:
-        gone |= set(tombstones(Path(study.output)))
+    gone = _withdrawn(studies, folder)
     people = {name: taking_part(study, gone) for name, study in rivals.items()}
     _check_people(people)
     subjects = {}
@@ -97,6 +96,21 @@ def rivals_of(
     _check_recordings(subjects)
     first = people[next(iter(rivals))]
     return Rivals(studies[0], rivals, first, subjects, choice, prior, folder)
+
+
+def _withdrawn(studies: Sequence[Study], folder: Path) -> set[str]:
+    """Return who has withdrawn from any of the studies; ConfigError while the choice has data of
+    theirs.
+    """
+    here = set(tombstones(folder))
+    known = Store.open(folder).study.get("people", {}) if has_store(folder) else {}
+    there = {person: study for study in studies for person in tombstones(Path(study.output))}
+    for person in sorted(there.keys() & set(known) - here):
+        raise ConfigError(
+            f"{person} has withdrawn from {there[person].output}: run `hpcvbi withdraw {folder} "
+            f"{person}` too"
+        )
+    return here | there.keys()
 
 
 def settings_of(given: Mapping[str, Any], rivals: Sequence[str]) -> tuple[Choice, dict[str, float]]:

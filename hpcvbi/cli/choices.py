@@ -30,6 +30,10 @@ def choose(
         Path | None,
         typer.Option(metavar="FILE", help="Write the table there too: .csv or .json."),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Only say what it would do and cost at most; writes nothing."),
+    ] = False,
     chain: Annotated[
         bool,
         typer.Option(
@@ -48,7 +52,7 @@ def choose(
     resumes, and with more rounds goes on. Exit codes are those of `hpcvbi run`.
     """
     from hpcvbi import campaign
-    from hpcvbi.cli import show, show_choice
+    from hpcvbi.cli import show, show_choice, show_plan
     from hpcvbi.cli.progress import progress_on
     from hpcvbi.config import load, mapping
 
@@ -60,6 +64,11 @@ def choose(
         others = [load(path, site.layers) for path in studies[1:]]
         given = {} if settings is None else mapping(settings, "--settings")
         rivals = campaign.rivals_of([first, *others], output, given)
+        if plan:
+            planned = campaign.plan_choice(rivals)
+            show_plan.plan(console, first, planned)
+            show_plan.forecast(console, campaign.forecast(first, planned, str(rivals.folder)))
+            return
         draws = rivals.choice.rounds * rivals.choice.draws
         with progress_on(console, output, draws) as progress:
             try:

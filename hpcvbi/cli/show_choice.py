@@ -5,13 +5,14 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from hpcvbi.campaign import Verdict
-from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT
+from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT, UNSEEN
 from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import write_durably
 
@@ -23,7 +24,7 @@ def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
         for row in each.rows():
             bound = "> " if row["factor_is_bound"] else ""
             said = f"{bound}{row['factor']:.3g}, {row['evidence']}" if row["evidence"] else "best"
-            numbers = f"{row['probability']:.3f}", f"{row['error']:.3f}", f"{row['prior']:.3g}"
+            numbers = *_probability(each, row), f"{row['prior']:.3g}"
             rows.add_row(row["model"], *numbers, f"{row['effective']:.0f}", said)
         console.print(rows)
         console.print(
@@ -35,6 +36,14 @@ def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
             _warn(console, f"{each.person}: {warning}")
     if found:
         _warn(console, NOT_SUFFICIENT)
+
+
+def _probability(found: Verdict, row: Mapping[str, Any]) -> tuple[str, str]:
+    """Probability and error; where no particle says otherwise, the bound of either."""
+    bound = UNSEEN / found.particles
+    if not 0 < row["probability"] < 1:
+        return (f"< {bound:.2g}" if row["probability"] <= 0 else f"> {1 - bound:.2g}"), ""
+    return f"{row['probability']:.3f}", f"{row['error']:.3f}"
 
 
 def check_table(path: Path) -> None:

@@ -16,6 +16,8 @@ NOT_SUFFICIENT = (
     "features that do not suffice to tell the models apart can mislead, however many draws there "
     "are (Robert et al. 2011): choose again with other features, and on simulated recordings"
 )
+UNSEEN = 3.0
+"""A model without one of n effective particles has a probability below this over n, at 95 %."""
 SETTLED = 3.0
 """Standard errors that a probability may move in the last generation."""
 FEW = 100.0
@@ -25,11 +27,12 @@ FEW = 100.0
 def bayes_factors(
     probabilities: np.ndarray, prior: np.ndarray, effective: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factors (model, other) of each model against each other one, and which of them are
-    lower bounds; those of a model without particles, upper ones, are their inverse.
+    """Return the factors (model, other) of each model against each other one, given probabilities
+    (model,) and priors (model,), and which of them are lower bounds; those of a model without
+    particles, upper ones, are their inverse.
     """
     empty = probabilities <= 0
-    odds = np.where(empty, min(1.0, 3.0 / effective), probabilities) / prior
+    odds = np.where(empty, min(1.0, UNSEEN / effective), probabilities) / prior
     bound = empty[None, :] & ~empty[:, None]
     return odds[:, None] / odds[None, :], bound
 
