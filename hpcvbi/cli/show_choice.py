@@ -28,8 +28,8 @@ def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
             rows.add_row(row["model"], *numbers, f"{row['effective']:.0f}", said)
         console.print(rows)
         console.print(
-            f"epsilon {each.epsilon[-1]:.3g} after {len(each.epsilon)} generations of "
-            f"{each.simulated} draws; the last one counts as {each.particles:.0f} equal particles",
+            f"epsilon {each.epsilon[-1]:.3g} in generation {len(each.epsilon)}, after "
+            f"{each.simulated} draws; its particles count as {each.particles:.0f} equal ones",
             soft_wrap=True,
         )
         for warning in each.warnings:

@@ -31,13 +31,12 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.choice_state import ChoiceInfo, ChoiceState
 from hpcvbi.infer.draws import Draws
-from hpcvbi.infer.isolation import numpy_seeded
-from hpcvbi.infer.metric import ROWS, Measure
+from hpcvbi.infer.metric import Measure, rows_to_fit
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.proposal import Perturbation, Proposal
 from hpcvbi.infer.pyabc_parts import check_pyabc, pyabc
 from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers
-from hpcvbi.infer.settings import require
+from hpcvbi.infer.settings import GENERATIONS, require, require_all
 from hpcvbi.infer.table import distance_of, effective_size
 from hpcvbi.infer.truncation import sobol
 
@@ -66,13 +65,9 @@ class Choice:
 
     def __post_init__(self) -> None:
         check_pyabc()
-        for name, low, high in (
-            ("rounds", 1, np.inf), ("draws", 1, np.inf), ("particles", 0, np.inf),
-            ("p", 1.0, np.inf), ("quantile", 1e-6, 1.0), ("scaling", 1e-6, 1e6),
-            ("neighbours", 1e-6, 1.0), ("stay", 0.0, 0.99), ("broad", 0.0, 1.0),
-            ("min_epsilon", 0.0, np.inf),
-        ):  # fmt: skip
-            require(name, getattr(self, name), low, high)
+        require_all(self, GENERATIONS)
+        require("stay", self.stay, 0.0, 0.99)
+        require("broad", self.broad, 0.0, 1.0)
         _ = self._measure, self._schedule, self._perturbation
 
     def init(
@@ -225,13 +220,10 @@ class Choice:
         whole = np.flatnonzero(np.isfinite(x).all(axis=1))
         if len(whole) < 2:
             raise TooFewSurvivors(f"{len(whole)} draws of the first round have finite features")
-        if len(whole) > ROWS:
-            some = generator("metric rows", seed).choice(whole, ROWS, replace=False)
-            whole = np.sort(some)
+        whole = rows_to_fit(whole, seed)
         center, scale = self._measure.scaling(x[whole])
-        with numpy_seeded(derive_seed("metric", seed)):
-            index, every = model[whole, None].astype(float), np.ones(len(whole), bool)
-            found = self._measure.fit(center, scale, index, x[whole], every, state.x_observed)
+        index, every = model[whole, None].astype(float), np.ones(len(whole), bool)
+        found = self._measure.fit(center, scale, index, x[whole], every, state.x_observed, seed)
         return replace(state, center=center, scale=scale, weights=found.weights)
 
     def _completed(
