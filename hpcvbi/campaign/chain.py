@@ -33,7 +33,7 @@ TRAINING = ("theta", "status", "features")
 class Simulate:
     """A wish: these draws (draw, param), as a round, and the arrays in `read` (all if None).
 
-    In the background nobody waits for it yet.
+    In the background nobody waits for it yet. `by` is whose model it is of, if not the loop's.
     """
 
     round: str
@@ -41,6 +41,7 @@ class Simulate:
     keep: tuple[str, ...] = ()
     background: bool = False
     read: tuple[str, ...] | None = None
+    by: "tuple[Study, Subject] | None" = None
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,33 @@ def inference(arrays: Mapping[str, np.ndarray]) -> Dataset:
     return variables, []
 
 
+CHOICE: dict[str, tuple[tuple[str, ...], str]] = {
+    "probability": (("model",), "posterior probability of the model"),
+    "error": (("model",), "standard error of the probability"),
+    "prior": (("model",), "prior probability of the model"),
+    "effective": (("model",), "effective number of the model's particles"),
+    "bayes_factor": (("model", "other"), "Bayes factor of the model against the other"),
+    "bound": (("model", "other"), "whether the Bayes factor is a lower bound"),
+    "epsilon": (("generation",), "largest accepted distance to the recording"),
+    "accepted": (("generation",), "accepted draws"),
+    "simulated": (("generation",), "simulated draws"),
+    "probabilities": (("generation", "model"), "probability of the model in each generation"),
+    "errors": (("generation", "model"), "standard error of the probability in each generation"),
+}
+"""What is written of a choice between models."""
+
+
+def choice(numbers: Mapping[str, np.ndarray], models: list[str]) -> Dataset:
+    """Probabilities of models, and how they were reached."""
+    variables = []
+    for name, (dims, doc) in CHOICE.items():
+        value = numbers[name]
+        kinds = {"b": "uint8", "i": "int64", "f": "float64"}
+        variables.append(Variable(name, dims, value.astype(kinds[value.dtype.kind]), doc=doc))
+    names = np.array(models)
+    return variables, [Variable("model", ("model",), names), Variable("other", ("other",), names)]
+
+
 def _chain_and_draw(draws: int) -> list[Variable]:
     return [
         Variable("chain", ("chain",), np.arange(1)),
