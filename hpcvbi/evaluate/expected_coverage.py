@@ -130,6 +130,13 @@ def density_coverage(
     return _curve(credibility, 0.5 - float(credibility.mean()))
 
 
+def uniform_p(credibility: np.ndarray) -> float:
+    """Return the p-value (Kolmogorov-Smirnov) of credibilities (case,) being uniform; NaN where
+    there are none.
+    """
+    return float(kstest(credibility, "uniform").pvalue) if len(credibility) else np.nan
+
+
 def _credibility(drawn: np.ndarray, true: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ranks = sbc_ranks(drawn[..., None], true[:, None])[:, 0]
     # A truth that ties with draws is placed among them at random: fair, where densities repeat.
