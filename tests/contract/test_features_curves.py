@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, welch
 
 from hpcvbi.features import CURVES, Context, measure
-from hpcvbi.features.curves import FCD_VALUES, frequencies
+from hpcvbi.features.curves import FCD_VALUES, SEGMENT, frequencies
 
 TR, NAMES = 0.72, tuple(CURVES)
 
@@ -22,8 +22,19 @@ def test_the_spectrum_of_an_autoregressive_process_is_the_known_one():
     exact = 2 * TR * (1 - memory**2) / np.abs(1 - memory * turn) ** 2
     found = curves(signal)["psd"][0]
     # some 60 half-overlapping segments of 8 regions; the window smears the lowest frequency
-    np.testing.assert_allclose(found[1:-1], exact[1:-1], rtol=0.2)
+    np.testing.assert_allclose(found[1:], exact[1:], rtol=0.2)
     assert found.sum() == pytest.approx(exact.sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("frames", [7, 128, 301])
+def test_the_spectrum_is_that_of_scipys_welch(frames):
+    signal = np.random.default_rng(6).standard_normal((frames, 5)).cumsum(axis=0)
+    at, power = welch(signal, 1 / TR, nperseg=min(frames, SEGMENT), axis=0)
+    expected = (power / signal.var(axis=0)).mean(axis=1)
+    count = len(frequencies(frames, TR))
+    np.testing.assert_allclose(frequencies(frames, TR), at[1 : count + 1])
+    found = curves(signal[None])["psd"][0]
+    np.testing.assert_allclose(found, expected[1 : count + 1], rtol=2e-3)
 
 
 def test_a_regions_unit_and_level_change_nothing():
