@@ -22,7 +22,7 @@ from hpcvbi.evaluate.calibration_check import (
 )
 from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.evaluate.recording_check import RECORDING, recording_check
-from hpcvbi.infer import Tsnpe, calibration
+from hpcvbi.infer import Draws, Rejection, Tsnpe, calibration
 
 NAMES, NOISE = ("G", "sigma"), 0.15
 SPACE = Space(tuple(Param(name, 0.5, prior=Uniform(0.0, 1.0)) for name in NAMES))
@@ -201,6 +201,26 @@ def test_posteriors_of_cases_stay_inside_the_region(learned) -> None:
     np.testing.assert_allclose(density[5, 1:], fifth, rtol=1e-4, atol=1e-4)
     assert algorithm.inside(state, found["at_observed"]).all()
     assert len(found["at_observed"]) == calibration.AT_RECORDING
+
+
+def test_a_method_without_densities_gives_none() -> None:
+    algorithm, rng = Rejection(draws=400), np.random.default_rng(8)
+    theta = rng.random((400, 2))
+    draws = Draws.of(theta, simulate(theta, 3))
+    state, _ = algorithm.update(algorithm.init(2, OBSERVED), draws, 1)
+    whole = np.full(400, Status.OK, np.uint8)
+    round_ = {"theta": theta, "status": whole, "features": draws.x}
+    found = calibration.cases(
+        algorithm,
+        SPACE,
+        6,
+        state=algorithm.to_arrays(state),
+        calibration={name: array[:25] for name, array in round_.items()},
+        observed={"features": OBSERVED},
+        round_000=round_,
+    )
+    assert found["log_density"].shape == (25, 0)
+    assert np.isnan(calibration_check(Cases(**found), 1)["hpd_p"])
 
 
 def test_a_method_that_is_right_at_the_recording_alone_has_no_cases() -> None:
