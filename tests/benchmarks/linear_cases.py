@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import chdtrc
 from tasks.linear_brain import LinearBrain, made_up_connectome
 from tasks.linear_posterior import Grid, given_features_of_many
 
@@ -144,6 +145,16 @@ def calibration(rank: np.ndarray, draws: int = DRAWS) -> Calibration:
     tails = (draws + 1) * (1 - LEVELS) / 2
     inside = (rank >= tails[:, None, None]) & (rank < draws + 1 - tails[:, None, None])
     return Calibration(bands.p_value, np.abs(off / reach).max(axis=0), inside.mean(axis=1))
+
+
+def beyond(drawn: np.ndarray, cases: Cases) -> float:
+    """Probability of truths farther from the means than these are, of Gaussian posteriors with
+    these covariances: (u - mean)' C^-1 (u - mean) summed over cases is chi2(param * case).
+    """
+    apart = cases.u - drawn.mean(axis=1)
+    covariance = np.array([np.cov(one.T) for one in drawn])
+    squared = (apart * np.linalg.solve(covariance, apart[..., None])[..., 0]).sum()
+    return float(chdtrc(apart.size, squared))
 
 
 def narrowed(drawn: np.ndarray, factor: float) -> np.ndarray:

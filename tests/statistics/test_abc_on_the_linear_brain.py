@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from linear_cases import SHORT_BRAIN, Cases, calibration, compared, narrowed, prior_cases
+from linear_cases import SHORT_BRAIN, beyond, calibration, compared, narrowed, prior_cases
 
 from hpcvbi.evaluate import sbc_ranks
 from hpcvbi.infer import AbcSmc, Knn, Rejection, learn
@@ -84,11 +83,12 @@ def against(drawn, near):
 
 @pytest.mark.parametrize("answered", [looked_up, followed])
 def test_what_is_kept_is_the_posterior_given_that_the_features_are_near(answered):
-    algorithm = {looked_up: REJECTION, followed: SMC}[answered]
+    # draws of generations descend from those before, and are not as good as independent ones
+    algorithm, most = {looked_up: (REJECTION, 1.5), followed: (SMC, 2)}[answered]
     drawn, near, k = answered(algorithm)
     assert min(map(len, near)) > 2 * k  # enough to compare with
     error, width, p = against(drawn, near)
-    assert (np.sqrt((error**2).mean(0)) < 1.5 / np.sqrt(k)).all()
+    assert (np.sqrt((error**2).mean(0)) < most / np.sqrt(k)).all()
     assert width.mean(0) == pytest.approx(1, abs=0.05)
     assert (p > CHANCE).all()
     _, narrow, p = against(narrowed(drawn, NARROW), near)
@@ -131,13 +131,3 @@ def test_adjusted_populations_are_calibrated():
     found = compared(drawn, known)
     assert (np.median(np.abs(found.error), axis=0) < 0.3).all()
     assert np.median(found.width, axis=0) == pytest.approx(1, abs=0.2)
-
-
-def beyond(drawn: np.ndarray, known: Cases) -> float:
-    """Probability of truths farther from the means than these are, of Gaussian posteriors with
-    these covariances.
-    """
-    apart = known.u - drawn.mean(1)
-    covariance = np.array([np.cov(one.T) for one in drawn])
-    squared = np.einsum("ci,ci->c", apart, np.linalg.solve(covariance, apart[..., None])[..., 0])
-    return float(chi2.sf(squared.sum(), apart.size))

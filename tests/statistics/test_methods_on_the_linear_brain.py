@@ -40,7 +40,7 @@ METHODS = {
     "fmpe": (Fmpe(draws=2000, **FAST), 60),
     "npse": (Npse(draws=8000, batch=400), 60),
     "nle": (Nle(rounds=1, draws=1500, hidden=32, transforms=3, **FAST), 60),
-    "nre": (Nre(rounds=1, draws=4000, batch=200), 100),
+    "nre": (Nre(rounds=1, draws=2000, batch=100), 60),
     "regression": (Regression(draws=10_000), 150),
 }
 """Settings and cases, fewer where a case costs more."""
