@@ -73,29 +73,31 @@ def prior_cases(brain: LinearBrain, n: int, seed: int) -> Cases:
 
 
 def answered_at_once(
-    algorithm: Any, cases: Cases, seed: int, draws: int = DRAWS
+    algorithm: Any, cases: Cases, seed: int, first: int = 0
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Learn once; yield posterior draws (case, draw, param) of parts of the cases, with the CPU
-    seconds a case took, its share of the learning included.
+    """Learn once; yield posterior draws (case, draw, param) of parts of the cases from `first` on,
+    with the CPU seconds a case took, its share of the learning included.
     """
     before = time.process_time()
     learned = learn(algorithm, cases.simulate, cases.brain.n_params, cases.x[0], seed)
     share = (time.process_time() - before) / len(cases.x)
-    for start in range(0, len(cases.x), TOGETHER):
+    for start in range(first, len(cases.x), TOGETHER):
         before, x = time.process_time(), cases.x[start : start + TOGETHER]
-        drawn = learned.posterior(x, draws, derive_seed("answers", seed, start))
+        drawn = learned.posterior(x, DRAWS, derive_seed("answers", seed, start))
         yield drawn, share + (time.process_time() - before) / len(x)
 
 
 def answered_one_by_one(
-    algorithm: Any, cases: Cases, seed: int, draws: int = DRAWS
+    algorithm: Any, cases: Cases, seed: int, first: int = 0
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Learn anew for each case; yield posterior draws (1, draw, param), with the CPU seconds."""
-    for x in cases.x:
-        own = derive_seed("case", seed, *x.tobytes())
+    """Learn anew for each case from `first` on; yield posterior draws (1, draw, param), with the
+    CPU seconds.
+    """
+    for number, x in enumerate(cases.x[first:], first):
+        own = derive_seed("case", seed, number)
         before = time.process_time()
         learned = learn(algorithm, cases.simulate, cases.brain.n_params, x, own)
-        drawn = learned.posterior(x, draws, derive_seed("answers", own))
+        drawn = learned.posterior(x, DRAWS, derive_seed("answers", own))
         yield drawn[None], time.process_time() - before
 
 
@@ -136,14 +138,14 @@ class Calibration:
     held: np.ndarray
 
 
-def calibration(rank: np.ndarray, draws: int = DRAWS) -> Calibration:
-    """Judge the ranks (case, param) of truths among so many draws."""
-    bands = rank_bands(rank, draws)
+def calibration(rank: np.ndarray) -> Calibration:
+    """Judge the ranks (case, param) of truths among `DRAWS` draws."""
+    bands = rank_bands(rank, DRAWS)
     off = bands.ecdf - bands.points[:, None]
     above, below = bands.upper - bands.points, bands.points - bands.lower
     reach = np.where(off > 0, above[:, None], below[:, None]) + 1 / len(rank)
-    tails = (draws + 1) * (1 - LEVELS) / 2
-    inside = (rank >= tails[:, None, None]) & (rank < draws + 1 - tails[:, None, None])
+    tails = (DRAWS + 1) * (1 - LEVELS) / 2
+    inside = (rank >= tails[:, None, None]) & (rank < DRAWS + 1 - tails[:, None, None])
     return Calibration(bands.p_value, np.abs(off / reach).max(axis=0), inside.mean(axis=1))
 
 
@@ -158,6 +160,6 @@ def beyond(drawn: np.ndarray, cases: Cases) -> float:
 
 
 def narrowed(drawn: np.ndarray, factor: float) -> np.ndarray:
-    """Return draws (case, draw, param) pulled towards their mean, as a wrong method would answer."""
+    """Return draws (case, draw, param) pulled towards their mean: those of a wrong method."""
     mean = drawn.mean(axis=1, keepdims=True)
     return mean + factor * (drawn - mean)

@@ -1,5 +1,5 @@
-"""Methods that aim at one recording, on a linear whole-brain model: learned anew for each case, each
-is held against the posterior of that case, and against the truths of all cases together.
+"""Methods that aim at one recording, on a linear whole-brain model: learned anew for each case,
+they are held against its posterior, and against the truths of all cases together.
 
     sum over cases of (u - mean)' C^-1 (u - mean) ~ chi2(2 cases)     for Gaussian posteriors
 
@@ -90,9 +90,7 @@ def in_the_region():
     u = calibration.truths(tsnpe, SPACE, 120, 2, state)
     made = {"theta": u, "features": known.simulate(u, 3), "status": np.full(120, Status.OK)}
     observed = {"features": known.x[0]}
-    found = calibration.cases(
-        tsnpe, SPACE, 4, state=state, calibration=made, observed=observed
-    )
+    found = calibration.cases(tsnpe, SPACE, 4, state=state, calibration=made, observed=observed)
     return tsnpe, learned.state, found
 
 
