@@ -52,10 +52,10 @@ class Neural:
     mixture, each with its own start and its own held-out rows; training costs that many times more.
     batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `batch` 0 takes
     a fiftieth of the rows, 50 to 2000; `weight_decay` holds for 256 rows and is scaled by 256 /
-    rows; it stops when the held-out loss has not improved for `stop_after` epochs. truncation:
-    posterior mass given up at each truncation. clip_margin: see `scaling.py`. min_survivors: fewest
-    rows with finite features to learn from. candidates: Sobol points tried before a proposal is
-    filled by resampling.
+    rows; steps grow shorter when the held-out loss stops improving, and it stops when that has not
+    improved for `stop_after` epochs. truncation: posterior mass given up at each truncation.
+    clip_margin: see `scaling.py`. min_survivors: fewest rows with finite features to learn from.
+    candidates: Sobol points tried before a proposal is filled by resampling.
     """
 
     estimator: ClassVar[Estimator]
