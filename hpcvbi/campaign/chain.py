@@ -19,7 +19,7 @@ from hpcvbi.core.errors import ConfigError, DataError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.calibration_check import unchecked
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
-from hpcvbi.features import Measured, groups_of, measure
+from hpcvbi.features import CURVES, Measured, groups_of, measure
 from hpcvbi.infer import ALGORITHMS, Algorithm, calibration, steps, weights_of
 from hpcvbi.store import Driver, Reads, tombstones
 
@@ -92,7 +92,7 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     names = study.features.names
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
-    observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
+    observed = record.observed(subject.recorded, names, labels, subject.times_s)
     store.put(name, "observed_data", *observed)
     earlier: Reads = {}
     proposed = 0
@@ -102,10 +102,9 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             store.put(name, steps.EARLIER, *record.earlier(found, space, names))
         earlier = {steps.EARLIER: (steps.EARLIER, None)}
         proposed = len(store.get(name, steps.EARLIER)[0]["theta"])
-    kept = ("fc", "fc_model")
 
     grid = _grid(study, subject)
-    yield Simulate("grid", grid, kept, background=True)
+    yield Simulate("grid", grid, record.COMPARED, background=True)
 
     algorithm, observed = algorithm_of(study), ("observed_data", None)
     state, learned = algorithm.init(len(space), subject.recorded.features[0]), 0
@@ -141,15 +140,16 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         draw = partial(calibration.truths, algorithm, space, cases, seed("truths"))
         truths = space.from_unit((yield Learn("propose_calibration", draw, last)))
         yield Simulate("calibration", truths, background=True)
-    predicted = yield Simulate("predictive", some, kept)
-    store.put(name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels))
+    predicted = yield Simulate("predictive", some, record.PREDICTED)
+    drawn = record.posterior_predictive(predicted, names, labels, subject.times_s)
+    store.put(name, "posterior_predictive", *drawn)
 
-    simulated = yield Simulate("grid", grid, kept)
+    simulated = yield Simulate("grid", grid, record.COMPARED)
     column = space.names.index(study.yardsticks.grid.over)
     recorded_fc = subject.recorded.fc[0]
     best = best_grid_point(simulated["theta"][:, column], simulated["fc_model"], recorded_fc)
     fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
-    fresh = yield Simulate("grid_fresh", fresh_theta, kept)
+    fresh = yield Simulate("grid_fresh", fresh_theta, record.COMPARED)
 
     whole = steps.whole(predicted)
     if not whole.any():
@@ -182,6 +182,8 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             reliability=subject.reliability,
             predicted_model_fc=predicted["fc_model"],
             predicted_fc=predicted["fc"],
+            recorded_curves={at: curve[0] for at, curve in subject.recorded.curves.items()},
+            predicted_curves={at: predicted[at] for at in CURVES},
             grid_best=best,
             fresh_model_fc=fresh["fc_model"],
             fresh_fc=fresh["fc"],
@@ -273,4 +275,5 @@ def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
 def _measure(study: Study, person: Person) -> Measured:
     if person.bold is None:
         raise DataError(f"person {person.id} has no recording to infer from")
-    return measure(study.features.names, person.bold[None], context_of(study, person))
+    context = context_of(study, person)
+    return measure(study.features.names, person.bold[None], context, tuple(CURVES))

@@ -12,10 +12,15 @@ from hpcvbi.cohort import Person
 from hpcvbi.core.space import Space
 from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.evaluate.judge import EVALUATION
+from hpcvbi.features import CURVES, Measured
 from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
 """Variables and coordinates, as `Driver.put` takes them."""
+COMPARED = ("fc", "fc_model")
+"""What is kept of draws whose fit is judged."""
+PREDICTED = (*COMPARED, *CURVES)
+"""What is kept of draws of the posterior."""
 POSTERIOR = "posterior"
 """Kind of samples that are a posterior; an optimiser's are a point estimate, and say so."""
 
@@ -41,6 +46,16 @@ def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
     return Variable("pair", ("pair",), np.array(pair_labels(labels)))
 
 
+def curve_coordinates(times_s: np.ndarray) -> dict[str, Variable]:
+    """Where each of the curves is given, of signals with frames that end at `times_s` [s]."""
+    return {
+        name: Variable(
+            curve.over, (curve.over,), curve.points(len(times_s), times_s[0]), curve.over_unit
+        )
+        for name, curve in CURVES.items()
+    }
+
+
 def outputs(
     keep: tuple[str, ...],
     features: tuple[str, ...],
@@ -48,8 +63,8 @@ def outputs(
     times_s: np.ndarray,
     bits: int | None = None,
 ) -> tuple[Output, ...]:
-    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model
-    and bold, rounded to `bits` bits of mantissa.
+    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model,
+    bold and the curves, rounded to `bits` bits of mantissa.
     """
     pairs = pairs_coordinate(labels)
     region = Variable("region", ("region",), np.array(labels))
@@ -60,6 +75,11 @@ def outputs(
         "bold": Output(
             "bold", ("draw", "time", "region"), (time, region), doc="BOLD signal change"
         ),
+        **{
+            name: Output(name, ("draw", at.name), (at,), CURVES[name].unit, doc=CURVES[name].doc)
+            for name, at in curve_coordinates(times_s).items()
+            if name in keep
+        },
     }
     always = Output(
         "features", ("draw", "feature"), (features_coordinate(features),), dtype="float64"
@@ -77,14 +97,19 @@ def connectome(brain_connectome: Connectome) -> Dataset:
 
 
 def observed(
-    features: np.ndarray, fc: np.ndarray, names: tuple[str, ...], labels: tuple[str, ...]
+    recorded: Measured, names: tuple[str, ...], labels: tuple[str, ...], times_s: np.ndarray
 ) -> Dataset:
-    """Features and FC of the recording."""
+    """Features, FC and curves of the recording."""
+    at = curve_coordinates(times_s)
     variables = [
-        Variable("features", ("feature",), features),
-        Variable("fc", ("pair",), fc, doc="functional connectivity of the recording"),
+        Variable("features", ("feature",), recorded.features[0]),
+        Variable("fc", ("pair",), recorded.fc[0], doc="functional connectivity of the recording"),
+        *(
+            Variable(name, (at[name].name,), curve[0], CURVES[name].unit, CURVES[name].doc)
+            for name, curve in recorded.curves.items()
+        ),
     ]
-    return variables, [features_coordinate(names), pairs_coordinate(labels)]
+    return variables, [features_coordinate(names), pairs_coordinate(labels), *at.values()]
 
 
 def earlier(arrays: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]) -> Dataset:
@@ -130,15 +155,29 @@ def space_of(about: Mapping[str, Any]) -> Space:
 
 
 def posterior_predictive(
-    arrays: Mapping[str, np.ndarray], names: tuple[str, ...], labels: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray],
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    times_s: np.ndarray,
 ) -> Dataset:
-    """Features and FCs of draws simulated at posterior samples, (chain, draw, ...)."""
+    """Features, FCs and curves of draws simulated at posterior samples, (chain, draw, ...)."""
+    at = curve_coordinates(times_s)
     variables = [
         Variable("features", ("chain", "draw", "feature"), arrays["features"][None]),
         Variable("fc", ("chain", "draw", "pair"), arrays["fc"][None]),
         Variable("fc_model", ("chain", "draw", "pair"), arrays["fc_model"][None]),
+        *(
+            Variable(
+                name,
+                ("chain", "draw", place.name),
+                arrays[name][None],
+                CURVES[name].unit,
+                CURVES[name].doc,
+            )
+            for name, place in at.items()
+        ),
     ]
-    named = [features_coordinate(names), pairs_coordinate(labels)]
+    named = [features_coordinate(names), pairs_coordinate(labels), *at.values()]
     return variables, [*_chain_and_draw(len(arrays["features"])), *named]
 
 

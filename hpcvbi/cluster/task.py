@@ -21,7 +21,7 @@ from hpcvbi.config import Study, brain_of, cohort_of, context_of, rival_of, stud
 from hpcvbi.core.block import Block, BlockReport, Status
 from hpcvbi.core.errors import ClusterError, StoreMismatch
 from hpcvbi.core.seeds import derive_seed
-from hpcvbi.features import Context, measure
+from hpcvbi.features import CURVES, Context, measure
 from hpcvbi.sim.simulate import simulate
 from hpcvbi.store import Store, fingerprint
 
@@ -69,10 +69,10 @@ def simulate_block(folder: str, block: Block, expected: str | None = None) -> Bl
         backend=study.simulation.backend,
         dtype=study.simulation.dtype,
     )
-    products = _products(study, brain, context, simulated.signals, simulated.status)
-    digests = store.write_block(
-        block, {name: products[name] for name in store.outputs(block.chain, block.round)}
-    )
+    outputs = store.outputs(block.chain, block.round)
+    curves = tuple(name for name in outputs if name in CURVES)
+    products = _products(study, brain, context, simulated.signals, simulated.status, curves)
+    digests = store.write_block(block, {name: products[name] for name in outputs})
     counted = Counter(simulated.status.tolist())
     return BlockReport(
         block=block,
@@ -116,10 +116,13 @@ def _products(
     context: Context,
     signals: dict[str, np.ndarray],
     status: np.ndarray,
+    curves: tuple[str, ...],
 ) -> dict[str, np.ndarray]:
-    """All that a round may keep of each draw; `fc_model` is without measurement noise."""
+    """All that a round may keep of each draw, and of the curves these; `fc_model` is without
+    measurement noise.
+    """
     seen = brain.monitors[-1].name
-    measured = measure(study.features.names, signals[seen], context)
+    measured = measure(study.features.names, signals[seen], context, curves)
     clean = measured.fc if seen == "bold" else measure((), signals["bold"], context).fc
     return {
         "status": status,
@@ -127,4 +130,5 @@ def _products(
         "fc": measured.fc.astype(np.float32),
         "fc_model": clean.astype(np.float32),
         "bold": signals[seen],
+        **{name: curve.astype(np.float32) for name, curve in measured.curves.items()},
     }
