@@ -209,6 +209,10 @@ CHOICE: dict[str, tuple[tuple[str, ...], str]] = {
     "effective": (("model",), "effective number of the model's particles"),
     "bayes_factor": (("model", "other"), "Bayes factor of the model against the other"),
     "bound": (("model", "other"), "whether the Bayes factor is a lower bound"),
+    "told_apart": (
+        ("model", "other"),
+        "probability that its simulations are the other's",
+    ),
     "epsilon": (("generation",), "largest accepted distance to the recording"),
     "accepted": (("generation",), "accepted draws"),
     "simulated": (("generation",), "simulated draws"),
