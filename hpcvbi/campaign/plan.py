@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.campaign.blocks import draws_per_block
-from hpcvbi.campaign.chain import Subject, algorithm_of, calibration_draws
+from hpcvbi.campaign.method import algorithm_of, calibration_draws
 from hpcvbi.campaign.pace import ASSUMED, Pace
+from hpcvbi.campaign.subjects import Subject
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError

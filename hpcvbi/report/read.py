@@ -14,7 +14,7 @@ from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.store import Store
 from hpcvbi.store.arrays import attributes
 
-SAID = ("identifiability", "recording", "calibration")
+SAID = ("identifiability", "recording", "calibration", "place")
 """Attributes of an evaluation, in words, besides the verdict."""
 
 
@@ -46,7 +46,7 @@ class Judged:
 
     `unseen` names the features whose recorded value lies outside everything that was simulated to
     learn from; `learning` is what each update reported, in the order of the rounds; `words` what
-    `evaluate.judge` said of identifiability, recording and calibration. `consent` and
+    `evaluate.judge` said of identifiability, recording, calibration and place. `consent` and
     `terms` are what the person's data may be used for. A `stale` result was built on data of
     somebody who has withdrawn since.
     """

@@ -105,7 +105,9 @@ def export_csv(store: Path, target: Path, people: People, about: dict[str, str])
         )
     found = {person: tree[person]["posterior"].to_dataset() for person in tree.children}
     # in the order of the study, which the columns of theta have: groups list theirs in any
-    names = next(iter(tree.children.values()))["round_000"].ds.param.values.tolist()
+    node = next(iter(tree.children.values()))
+    drawn = "round_000" if "round_000" in node.children else "predictive"
+    names = node[drawn].ds.param.values.tolist()
     first = next(iter(found.values()))
     with published(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
