@@ -15,6 +15,7 @@ are. People whose first round lost too many draws are set aside.
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -32,6 +33,7 @@ from hpcvbi.core.seeds import derive_seed
 from hpcvbi.core.space import Space
 from hpcvbi.infer.personal import Personal, placed, update_together
 from hpcvbi.store import Driver, Reads, Store
+from hpcvbi.store.parts import has_store
 
 NETWORK, ROUND, DRAWN = "network", "round_000", "covariates"
 """The network's group; a person's groups that it is learned from."""
@@ -118,6 +120,14 @@ def learners(store: Store, people: Iterable[str] | None = None) -> set[str]:
     event = _last(store)
     drew = known & {*event.get("of", ()), *event.get("aside", ())}
     return drew or known
+
+
+def joining(study: Study, people: Iterable[str]) -> set[str]:
+    """Return who of these people would join a cohort whose network is in the study's store."""
+    folder, names = Path(study.output), set(people)
+    if not study.inference.cohort or not has_store(folder):
+        return set()
+    return names - learners(Store.open(folder), names)
 
 
 def _suffice(study: Study, store: Driver) -> tuple[tuple[str, ...], tuple[str, ...]]:

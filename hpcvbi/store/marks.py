@@ -32,8 +32,8 @@ class Marks:
     """The state of the ledger after some records; `apply` moves it on.
 
     `void_rounds`, `void_blocks` and `void_puts` are the last marks that were made void; `history`
-    is every mark of files that ever was, in the order of writing. `pending` are records that the next driver
-    has to append, to carry an extension out.
+    is every mark of files that ever was, in the order of writing. `pending` are records that the
+    next driver has to append, to carry an extension out.
     """
 
     rounds: dict[GroupKey, Record] = field(default_factory=dict)

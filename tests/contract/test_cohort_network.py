@@ -4,15 +4,18 @@ joins it later, and what goes with somebody who withdraws.
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Quiet, files
+from conftest import Quiet, files, hpcvbi
 from in_process import Enough, Silent, Together
 from synthetic_people import write_people, write_study
 
 from hpcvbi import campaign
+from hpcvbi.campaign.again import try_again
+from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.campaign.together import NAMES, learners
@@ -56,7 +59,9 @@ def written(place: Path, out: Path, people: Sequence[str], change=("", "")) -> S
     return load(file)
 
 
-def compute(study: Study, executor: Callable[[Path], Together] = Together) -> list[Block]:
+def compute(
+    study: Study, executor: Callable[[Path], Together] = Together, failed: Sequence[str] = ()
+) -> list[Block]:
     """Run a study in this process, and return the blocks that were computed."""
     people, out, seen = campaign.people_of(study), Path(study.output), []
 
@@ -66,7 +71,7 @@ def compute(study: Study, executor: Callable[[Path], Together] = Together) -> li
 
     with Driver.create(out, *identity(study, people)) as store:
         outcome = run(study, people, store, lambda: executor(out), Seeing(), Stop())  # type: ignore
-    assert not outcome.failed, outcome.failed
+    assert sorted(outcome.failed) == list(failed), outcome.failed
     return seen
 
 
@@ -137,6 +142,8 @@ def test_neither_order_nor_a_kill_shows(place: Path, tmp_path: Path) -> None:
 def test_who_joins_later_is_not_simulated_to_learn_from(place: Path, three: Path) -> None:
     before = files(three / "store.zarr" / COHORT)
     study = grown(place, three)
+    planned = campaign.plan(study, campaign.subjects_of(study, cohort_of(study)))
+    assert {r.round: r.draws for r in planned.rounds}["round_000"] == 3 * DRAWS
     blocks = compute(study)
     assert {b.round for b in blocks if b.chain == "dora"} == {
         "grid", "grid_fresh", "predictive", "calibration",
@@ -209,3 +216,67 @@ def test_what_cannot_be_shared_is_refused_with_its_line(
         check(study, cohort_of(study))
         campaign.subjects_of(study, cohort_of(study))
     assert "bad.yaml" in str(raised.value) and "inference" in str(raised.value)
+
+
+def test_who_has_too_few_draws_is_left_out_whenever_that_shows(place: Path, tmp_path: Path) -> None:
+    """Carl's blocks of the first round fail; Ben's grid does, which the network does not mind."""
+    lost = {("carl", "round_000"), ("ben", "grid")}
+    stores = []
+    for executor in (Together, Disorderly):
+
+        class Losing(executor):
+            def wait(self, timeout=None):
+                store = Store.open(self.folder)
+                return [
+                    replace(o, failed=o.block.size, digests=store.fail_block(o.block))
+                    if isinstance(o, BlockReport) and o.block.key[:2] in lost
+                    else o
+                    for o in super().wait(timeout)
+                ]
+
+        study = written(place, tmp_path / executor.__name__, list(KNOWN))
+        assert compute(study, Losing, failed=["ben", "carl"])
+        store = Store.open(study.output)
+        assert list(store.get(COHORT, "network")[0]["person"]) == ["anna", "ben"]
+        assert learners(store) == set(KNOWN)
+        stores.append(files(Path(study.output, "store.zarr", COHORT)))
+        stores.append(files(Path(study.output, "store.zarr", "anna")))
+    assert stores[:2] == stores[2:]
+    compute(study, Losing, failed=["ben", "carl"])
+    with Driver(Path(study.output)) as store:
+        try_again(store)
+    assert lacking(study, store, ["anna"])["anna"]
+    compute(study)
+    assert files(Path(study.output, "store.zarr")) == files(place / "three/store.zarr")
+
+
+def test_a_key_of_its_own_goes_with_the_network(place: Path, tmp_path: Path) -> None:
+    key = tmp_path / "study.key"
+    key.write_text("3c" * 32)
+    key.chmod(0o600)
+    sealed = ("seed:", f"encryption: {{key_file: {key}}}\nseed:")
+    study = written(place, tmp_path / "out", ["anna", "ben"], sealed)
+    manifest, sha256 = manifest_of(study, cohort_of(study))
+    executor = Together(Path(study.output))
+    with Driver.create(study.output, manifest, sha256) as store:
+        run(study, cohort_of(study), store, lambda: executor, Silent(), Stop())  # type: ignore
+    path = Path(study.output, "keys/people", f"{COHORT}.key")
+    assert path.exists() and b"anna" not in b"".join(
+        files(Path(study.output, "store.zarr", COHORT, "network", "person")).values()
+    )
+    withdraw(Path(study.output), "anna")
+    assert not path.exists()
+    left = campaign.people_of(study)
+    with Driver.create(study.output, *manifest_of(study, left)) as store:
+        run(study, left, store, lambda: Together(Path(study.output)), Silent(), Stop())  # type: ignore
+        assert list(store.get(COHORT, "network")[0]["person"]) == ["ben"]
+
+
+def test_two_workers_make_the_same_bytes(place: Path, tmp_path: Path) -> None:
+    workers = ("keep:", "cluster: {kind: local, workers: 2}\nkeep:")
+    written(place, tmp_path / "out", list(KNOWN), workers)
+    done = hpcvbi("run", tmp_path / "out.yaml")
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "out/store.zarr") == files(place / "three/store.zarr")
+    shown = hpcvbi("status", tmp_path / "out.yaml")
+    assert "judged: anna, ben, carl" in shown.stdout and COHORT not in shown.stdout
