@@ -293,6 +293,7 @@ class Loop:
             raise learned.error
         assert isinstance(wish, Learn)
         name, took = learned.chain, learned.seconds
-        self.store.append("learned", chain=name, label=wish.label, seconds=took, host=learned.host)
+        spent = {"seconds": took, "occupied": learned.end - learned.begin, "host": learned.host}
+        self.store.append("learned", chain=name, label=wish.label, **spent)
         self.progress.learned(name, wish.label, took)
         self._advance(name, learned.result)

@@ -3,7 +3,7 @@
 Every simulated draw counts, in all rounds, whoever simulates it; a method that simulates more than
 the budget is an error. The table gives rounds and settings; a round simulates budget / rounds
 draws. `pyabc` is pyABC's own sampler, the yardstick for ABC-SMC; `plain_rejection` the floor that
-nothing may be worse than.
+nothing may be worse than. Samples that repeat few particles are smoothed, whatever made them.
 """
 
 import time
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from inference_pyabc import population_size, pyabc_posterior
+from inference_smoothing import smoothed
 from tasks import Task
 
 from hpcvbi.core.seeds import derive_seed, generator
@@ -148,4 +149,4 @@ def run(
     before = time.process_time()
     u = METHODS[method](simulate, task.n_params, x_observed, n, own)
     took = time.process_time() - before
-    return task.prior.natural(u), took
+    return task.prior.natural(smoothed(u, generator("smoothing", own))), took

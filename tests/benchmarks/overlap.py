@@ -3,9 +3,10 @@ others' blocks should run.
 
     python tests/benchmarks/overlap.py results/hcp_cohort --slots 2
 
-A block occupies a slot for the seconds that its mark holds, a learning step for those of its event
-(CPU seconds, which are less than it occupied). The first block of each slot compiles and imports:
-that is warm-up. The tail begins when no block of a round that is learned from is left.
+A block occupies a slot for the seconds that its mark holds, a learning step for those that its
+event says it occupied, by the clock, without the start of its process. The first block of each slot
+compiles and imports: that is warm-up. The tail begins when no block of a round that is learned from
+is left.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from hpcvbi.store import Store
 from hpcvbi.store.ledger import read_records
@@ -35,7 +37,7 @@ def overlap(folder: Path, slots: int) -> Overlap:
     records, _ = read_records(folder / "ledger", Store.open(folder).ledger_sha256)
     start = max(i for i, r in enumerate(records) if r["kind"] == "run started")
     work = [
-        (datetime.fromisoformat(r["at"]).timestamp(), float(r["seconds"]), r.get("group", ""))
+        (datetime.fromisoformat(r["at"]).timestamp(), _occupied(r), r.get("group", ""))
         for r in records[start:]
         if r["kind"] in ("block", "learned")
     ]
@@ -51,6 +53,10 @@ def overlap(folder: Path, slots: int) -> Overlap:
         before_tail=_busy(work, warm, tail) / slots,
         before_tail_seconds=tail - warm,
     )
+
+
+def _occupied(record: dict[str, Any]) -> float:
+    return float(record["seconds" if record["kind"] == "block" else "occupied"])
 
 
 def _busy(work: list[tuple[float, float, str]], begin: float, end: float) -> float:

@@ -4,7 +4,6 @@ that it took.
 
 import shutil
 import signal
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -123,10 +122,6 @@ def test_pyabc_reads_and_draws_the_generations(done: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.skipif(
-    find_spec("flask") is None or find_spec("flask_bootstrap") is None,
-    reason="pyABC's server needs flask and flask_bootstrap",
-)
 def test_pyabcs_server_shows_the_run(done: Path, tmp_path: Path) -> None:
     from pyabc import History
 
