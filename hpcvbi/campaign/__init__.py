@@ -13,7 +13,7 @@
     stop       signals that ask a run to stop
     trial      a single simulation, without inference
     reuse      draws of an earlier study of the same brains are learned from again
-    shared     one network for all people of a study; a further person costs no simulations
+    shared     a network for a cohort, from a finished study; nothing is written
     group      what people have in common, from their posteriors
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units

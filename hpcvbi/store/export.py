@@ -72,9 +72,10 @@ def inference_data(tree: xr.DataTree, about: dict[str, str]) -> xr.DataTree:
 
     Every variable has the dimensions (chain, draw, person, ...), without the first two where
     nothing was drawn. Draws of the prior are those of the first round; what of them was left out
-    of learning has NaN in the prior predictive.
+    of learning has NaN in the prior predictive. Who joined a cohort's network has none.
     """
-    prior = gather(tree, "round_000").expand_dims("chain").assign_coords(chain=[0])
+    drew = [person for person, node in tree.children.items() if "round_000" in node.children]
+    prior = gather(tree, "round_000", drew or None).expand_dims("chain").assign_coords(chain=[0])
     groups = {
         "posterior": gather(tree, "posterior"),
         "posterior_predictive": gather(tree, "posterior_predictive"),

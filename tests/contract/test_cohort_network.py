@@ -250,6 +250,12 @@ def test_who_has_too_few_draws_is_left_out_whenever_that_shows(place: Path, tmp_
     assert files(Path(study.output, "store.zarr")) == files(place / "three/store.zarr")
 
 
+def test_too_few_draws_of_all_set_everybody_aside(place: Path, tmp_path: Path) -> None:
+    study = written(place, tmp_path / "out", list(KNOWN), ("min_survivors: 20", "min_survivors: 99"))
+    compute(study, failed=list(KNOWN))
+    assert {*Store.open(study.output).groups("anna")} >= {"grid", "round_000", "covariates"}
+
+
 def test_a_key_of_its_own_goes_with_the_network(place: Path, tmp_path: Path) -> None:
     key = tmp_path / "study.key"
     key.write_text("3c" * 32)
