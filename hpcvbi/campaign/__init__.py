@@ -14,6 +14,9 @@
     trial      a single simulation, without inference
     reuse      draws of an earlier study of the same brains are learned from again
     shared     a network for a cohort, from a finished study; nothing is written
+    rivals     several studies of the same people, between whose models is chosen
+    choice     which of them the recordings speak for: a chain of waves over all models
+    verdict    what a choice found
     group      what people have in common, from their posteriors
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
@@ -22,6 +25,8 @@ Nothing finished is ever lost or done twice: what the store holds is not simulat
 judged again, and what a resumed run computes depends on the study alone, never on when or where.
 """
 
+from hpcvbi.campaign.choice import choose
+from hpcvbi.campaign.choice_plan import plan_choice
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
@@ -33,9 +38,11 @@ from hpcvbi.campaign.pace import Pace, pace_of
 from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
+from hpcvbi.campaign.rivals import Rivals, rivals_of
 from hpcvbi.campaign.shared import Cohort, Inferred, learn_together
 from hpcvbi.campaign.subjects import Subject, people_of, subjects_of
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
+from hpcvbi.campaign.verdict import Verdict, verdicts
 from hpcvbi.campaign.whole import rounds_of
 
 __all__ = [
@@ -52,8 +59,11 @@ __all__ = [
     "Plan",
     "Progress",
     "Repaired",
+    "Rivals",
     "Subject",
     "TrialOutcome",
+    "Verdict",
+    "choose",
     "conduct",
     "difference",
     "export",
@@ -66,11 +76,14 @@ __all__ = [
     "part_of",
     "people_of",
     "plan",
+    "plan_choice",
     "plan_extension",
     "pool_people",
     "repair",
+    "rivals_of",
     "rounds_of",
     "simulate_trial",
     "subjects_of",
+    "verdicts",
     "verify",
 ]

@@ -16,6 +16,7 @@ from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.calibration_check import unchecked
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
+from hpcvbi.features import CURVES
 from hpcvbi.infer import calibration, steps
 from hpcvbi.store import Driver, Reads
 
@@ -32,13 +33,13 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
     names = study.features.names
     seed = partial(derive_seed, study.seed, name)
     store.put(name, "connectome", *record.connectome(subject.brain.connectome))
-    observed = record.observed(subject.recorded.features[0], subject.recorded.fc[0], names, labels)
+    observed = record.observed(subject.recorded, names, labels, subject.times_s)
     store.put(name, "observed_data", *observed)
-    kept, observed = ("fc", "fc_model"), ("observed_data", None)
+    observed = ("observed_data", None)
 
     grid = _grid(study, subject)
     learn = learn_with_all if study.inference.cohort else learn_alone
-    meanwhile = Simulate("grid", grid, kept, background=True)
+    meanwhile = Simulate("grid", grid, record.COMPARED, background=True)
     fitted = yield from learn(study, subject, store, meanwhile)
 
     algorithm, reads = fitted.algorithm, fitted.reads
@@ -53,15 +54,16 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
         draw = partial(calibration.truths, algorithm, space, cases, seed("truths"))
         truths = space.from_unit((yield Learn("propose_calibration", draw, fitted.state)))
         yield Simulate("calibration", truths, background=True)
-    predicted = yield Simulate("predictive", some, kept)
-    store.put(name, "posterior_predictive", *record.posterior_predictive(predicted, names, labels))
+    predicted = yield Simulate("predictive", some, record.PREDICTED)
+    drawn = record.posterior_predictive(predicted, names, labels, subject.times_s)
+    store.put(name, "posterior_predictive", *drawn)
 
-    simulated = yield Simulate("grid", grid, kept)
+    simulated = yield Simulate("grid", grid, record.COMPARED)
     column = space.names.index(study.yardsticks.grid.over)
     recorded_fc = subject.recorded.fc[0]
     best = best_grid_point(simulated["theta"][:, column], simulated["fc_model"], recorded_fc)
     fresh_theta = np.repeat(_grid_point(study, subject, best), study.yardsticks.grid.fresh, axis=0)
-    fresh = yield Simulate("grid_fresh", fresh_theta, kept)
+    fresh = yield Simulate("grid_fresh", fresh_theta, record.COMPARED)
 
     whole = steps.whole(predicted)
     if not whole.any():
@@ -97,6 +99,8 @@ def infer(study: Study, subject: Subject, store: Driver) -> Chain:
             reliability=subject.reliability,
             predicted_model_fc=predicted["fc_model"],
             predicted_fc=predicted["fc"],
+            recorded_curves={at: curve[0] for at, curve in subject.recorded.curves.items()},
+            predicted_curves={at: predicted[at] for at in CURVES},
             grid_best=best,
             fresh_model_fc=fresh["fc_model"],
             fresh_fc=fresh["fc"],

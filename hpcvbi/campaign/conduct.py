@@ -13,7 +13,7 @@ from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
-from hpcvbi.campaign.stop import listening
+from hpcvbi.campaign.stop import Stop, listening
 from hpcvbi.cluster import Executor, check_chain, check_offer, requeue, seconds_to_work, start
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check
@@ -43,15 +43,7 @@ def conduct(
     check_offer(study)
     check_merged(Path(study.output))
     check_walltime(study, people)
-    if chain:
-        check_chain()
-    try:
-        return _conduct(study, people, progress, retry_failed)
-    except OutOfTime:
-        if chain:
-            progress.notice("the driver's job goes back into the queue")
-            requeue()
-        raise
+    return in_turns(chain, progress, partial(_conduct, study, people, progress, retry_failed))
 
 
 def _conduct(
@@ -60,24 +52,51 @@ def _conduct(
     folder = str(Path(study.output).resolve())
     manifest, sha256 = manifest_of(study, people)
     with _driver(folder, manifest, sha256) as store, listening(seconds_to_work()) as stop:
-        store.append(
-            "run started",
-            name=study.name,
-            seed=study.seed,
-            purpose=study.purpose,
-            terms=sorted({person.terms for person in people if person.terms}),
-            **stamp(),
-        )
+        started(store, study, people)
         if retry_failed:
             store.append("failed draws tried again", blocks=try_again(store))
-        try:
-            outcome = run(study, people, store, starter(study, folder), progress, stop)
-        except Stopped:
-            store.append("run stopped", signal=stop.signal, time=stamp()["time"])
-            raise
-        failed = sorted(outcome.failed)
-        store.append("run finished", blocks=outcome.blocks, failed=failed, time=stamp()["time"])
-        return outcome
+        work = partial(run, study, people, store, starter(study, folder), progress, stop)
+        return noted(store, stop, work)
+
+
+def in_turns(chain: bool, progress: Progress, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work; with `chain`, a driver whose job nears its wall time goes back into the queue.
+
+    ConfigError where it could not.
+    """
+    if chain:
+        check_chain()
+    try:
+        return work()
+    except OutOfTime:
+        if chain:
+            progress.notice("the driver's job goes back into the queue")
+            requeue()
+        raise
+
+
+def started(store: Driver, study: Study, people: tuple[Person, ...]) -> None:
+    """Note in the ledger what is run, for what, on whose terms, and with what."""
+    store.append(
+        "run started",
+        name=study.name,
+        seed=study.seed,
+        purpose=study.purpose,
+        terms=sorted({person.terms for person in people if person.terms}),
+        **stamp(),
+    )
+
+
+def noted(store: Driver, stop: Stop, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work, and note its end in the ledger."""
+    try:
+        outcome = work()
+    except Stopped:
+        store.append("run stopped", signal=stop.signal, time=stamp()["time"])
+        raise
+    failed = sorted(outcome.failed)
+    store.append("run finished", blocks=outcome.blocks, failed=failed, time=stamp()["time"])
+    return outcome
 
 
 def _driver(folder: str, manifest: Mapping[str, Any], sha256: str) -> Driver:

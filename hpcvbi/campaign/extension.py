@@ -17,7 +17,7 @@ from hpcvbi.campaign.subjects import subjects_of
 from hpcvbi.campaign.together import NETWORK, ROUND, learners
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
 from hpcvbi.cohort import Person
-from hpcvbi.config import Study, check
+from hpcvbi.config import Study, check, is_choice
 from hpcvbi.core.errors import ConfigError, StoreMismatch
 from hpcvbi.store import ABSENT, Driver, Store, changes
 
@@ -86,6 +86,8 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
     unless this one extends it.
     """
     stored = store.study
+    if is_choice(stored):
+        raise StoreMismatch(f"{store.folder} holds a choice between studies: write another output")
     lines, wrong, keys, newcomers = [], [], set[str](), []
     for key, was, now in changes(stored, given):
         line = f"{key}: {_shown(was)} in the store, {_shown(now)} in your study"

@@ -199,18 +199,18 @@ class Loop:
         """Write the draws of a round and queue the blocks that the store lacks."""
         if (name, wish.round) in self._left:
             return
-        subject = self.subjects[name]
-        brain, features = subject.brain, self.study.features.names
-        labels, bits = brain.connectome.labels, bits_of(self.study, wish.round)
+        study, subject = wish.by or (self.study, self.subjects[name])
+        brain, features = subject.brain, study.features.names
+        labels, bits = brain.connectome.labels, bits_of(study, wish.round)
         outputs = record.outputs(wish.keep, features, labels, subject.times_s, bits)
         # a round that is there keeps its blocks, however many draws the study has by now
         block = self.store.draws(name, wish.round)[1] or block_size(
-            self.study, subject, len(wish.theta), wish.keep
+            study, subject, len(wish.theta), wish.keep
         )
         theta = self.store.prepare(name, wish.round, wish.theta, brain.space.params, outputs, block)
         blocks = blocks_of(name, wish.round, len(theta), block)
         missing = [block for block in self.store.missing(blocks) if self._wanted(block)]
-        size = sum(b.size for b in missing) * bytes_per_draw(self.study, subject, set(wish.keep))
+        size = sum(b.size for b in missing) * bytes_per_draw(study, subject, set(wish.keep))
         check_room(self.store.folder, size, len(missing) * (1 + len(outputs)))
         self._left[name, wish.round] = {block.index for block in missing}
         self._draws[name, wish.round] = len(theta)

@@ -13,13 +13,14 @@ from hpcvbi.campaign.together import ROUND, joining
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.features import CURVES
 from hpcvbi.store import LARGEST_CHUNK
 
 LEARN_SECONDS_PER_FIT = 8.0
 """CPU seconds to train one network of a few hundred draws."""
 CALIBRATE_SECONDS = 15.0
 """CPU seconds to judge the calibration of a person's posterior, on a hundred cases."""
-INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 38, 300
+INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 38, 352
 """Files and folders of a round besides its blocks, of a learning step, and of a person's other
 results and judgement.
 """
@@ -169,4 +170,6 @@ def _sizes(subject: Subject) -> dict[str, int]:
     """Bytes per draw of what may be kept."""
     n = subject.brain.connectome.n_regions
     pairs, volumes = n * (n - 1) // 2, round(subject.brain.duration / 1000.0 / subject.person.tr_s)
-    return {"fc": 4 * pairs, "fc_model": 4 * pairs, "bold": 4 * n * volumes}
+    tr_s = subject.person.tr_s
+    curves = {name: 4 * len(curve.points(volumes, tr_s)) for name, curve in CURVES.items()}
+    return {"fc": 4 * pairs, "fc_model": 4 * pairs, "bold": 4 * n * volumes, **curves}

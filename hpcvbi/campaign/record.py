@@ -12,11 +12,16 @@ from hpcvbi.cohort import Person
 from hpcvbi.core.space import Space
 from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.evaluate.judge import EVALUATION
+from hpcvbi.features import CURVES, Measured
 from hpcvbi.infer.amortised import AXES, PEOPLE
 from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
 """Variables and coordinates, as `Driver.put` takes them."""
+COMPARED = ("fc", "fc_model")
+"""What is kept of draws whose fit is judged."""
+PREDICTED = (*COMPARED, *CURVES)
+"""What is kept of draws of the posterior."""
 POSTERIOR = "posterior"
 """Kind of samples that are a posterior; an optimiser's are a point estimate, and say so."""
 
@@ -42,6 +47,16 @@ def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
     return Variable("pair", ("pair",), np.array(pair_labels(labels)))
 
 
+def curve_coordinates(times_s: np.ndarray) -> dict[str, Variable]:
+    """Where each of the curves is given, of signals with frames that end at `times_s` [s]."""
+    return {
+        name: Variable(
+            curve.over, (curve.over,), curve.points(len(times_s), times_s[0]), curve.over_unit
+        )
+        for name, curve in CURVES.items()
+    }
+
+
 def outputs(
     keep: tuple[str, ...],
     features: tuple[str, ...],
@@ -49,8 +64,8 @@ def outputs(
     times_s: np.ndarray,
     bits: int | None = None,
 ) -> tuple[Output, ...]:
-    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model
-    and bold, rounded to `bits` bits of mantissa.
+    """What the blocks of a round write: always the features, and what `keep` names of fc, fc_model,
+    bold and the curves, rounded to `bits` bits of mantissa.
     """
     pairs = pairs_coordinate(labels)
     region = Variable("region", ("region",), np.array(labels))
@@ -61,6 +76,11 @@ def outputs(
         "bold": Output(
             "bold", ("draw", "time", "region"), (time, region), doc="BOLD signal change"
         ),
+        **{
+            name: Output(name, ("draw", at.name), (at,), CURVES[name].unit, doc=CURVES[name].doc)
+            for name, at in curve_coordinates(times_s).items()
+            if name in keep
+        },
     }
     always = Output(
         "features", ("draw", "feature"), (features_coordinate(features),), dtype="float64"
@@ -78,14 +98,19 @@ def connectome(brain_connectome: Connectome) -> Dataset:
 
 
 def observed(
-    features: np.ndarray, fc: np.ndarray, names: tuple[str, ...], labels: tuple[str, ...]
+    recorded: Measured, names: tuple[str, ...], labels: tuple[str, ...], times_s: np.ndarray
 ) -> Dataset:
-    """Features and FC of the recording."""
+    """Features, FC and curves of the recording."""
+    at = curve_coordinates(times_s)
     variables = [
-        Variable("features", ("feature",), features),
-        Variable("fc", ("pair",), fc, doc="functional connectivity of the recording"),
+        Variable("features", ("feature",), recorded.features[0]),
+        Variable("fc", ("pair",), recorded.fc[0], doc="functional connectivity of the recording"),
+        *(
+            Variable(name, (at[name].name,), curve[0], CURVES[name].unit, CURVES[name].doc)
+            for name, curve in recorded.curves.items()
+        ),
     ]
-    return variables, [features_coordinate(names), pairs_coordinate(labels)]
+    return variables, [features_coordinate(names), pairs_coordinate(labels), *at.values()]
 
 
 def earlier(arrays: Mapping[str, np.ndarray], space: Space, names: tuple[str, ...]) -> Dataset:
@@ -131,15 +156,29 @@ def space_of(about: Mapping[str, Any]) -> Space:
 
 
 def posterior_predictive(
-    arrays: Mapping[str, np.ndarray], names: tuple[str, ...], labels: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray],
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    times_s: np.ndarray,
 ) -> Dataset:
-    """Features and FCs of draws simulated at posterior samples, (chain, draw, ...)."""
+    """Features, FCs and curves of draws simulated at posterior samples, (chain, draw, ...)."""
+    at = curve_coordinates(times_s)
     variables = [
         Variable("features", ("chain", "draw", "feature"), arrays["features"][None]),
         Variable("fc", ("chain", "draw", "pair"), arrays["fc"][None]),
         Variable("fc_model", ("chain", "draw", "pair"), arrays["fc_model"][None]),
+        *(
+            Variable(
+                name,
+                ("chain", "draw", place.name),
+                arrays[name][None],
+                CURVES[name].unit,
+                CURVES[name].doc,
+            )
+            for name, place in at.items()
+        ),
     ]
-    named = [features_coordinate(names), pairs_coordinate(labels)]
+    named = [features_coordinate(names), pairs_coordinate(labels), *at.values()]
     return variables, [*_chain_and_draw(len(arrays["features"])), *named]
 
 
@@ -178,6 +217,33 @@ def network(
     variables = [replace(v, dims=dims.get(v.name, v.dims)) for v in inference(arrays)[0]]
     person = Variable("person", ("person",), np.array(people))
     return variables, [person, Variable("covariate", ("covariate",), np.array(names))]
+
+
+CHOICE: dict[str, tuple[tuple[str, ...], str]] = {
+    "probability": (("model",), "posterior probability of the model"),
+    "error": (("model",), "standard error of the probability"),
+    "prior": (("model",), "prior probability of the model"),
+    "effective": (("model",), "effective number of the model's particles"),
+    "bayes_factor": (("model", "other"), "Bayes factor of the model against the other"),
+    "bound": (("model", "other"), "whether the Bayes factor is a lower bound"),
+    "epsilon": (("generation",), "largest accepted distance to the recording"),
+    "accepted": (("generation",), "accepted draws"),
+    "simulated": (("generation",), "simulated draws"),
+    "probabilities": (("generation", "model"), "probability of the model in each generation"),
+    "errors": (("generation", "model"), "standard error of the probability in each generation"),
+}
+"""What is written of a choice between models."""
+
+
+def choice(numbers: Mapping[str, np.ndarray], models: list[str]) -> Dataset:
+    """Probabilities of models, and how they were reached."""
+    variables = []
+    for name, (dims, doc) in CHOICE.items():
+        value = numbers[name]
+        kinds = {"b": "uint8", "i": "int64", "f": "float64"}
+        variables.append(Variable(name, dims, value.astype(kinds[value.dtype.kind]), doc=doc))
+    names = np.array(models)
+    return variables, [Variable("model", ("model",), names), Variable("other", ("other",), names)]
 
 
 def _chain_and_draw(draws: int) -> list[Variable]:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hpcvbi.campaign.chain import infer
+from hpcvbi.campaign.choice import RESULT
 from hpcvbi.campaign.follower import Progress
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import listening
@@ -21,7 +22,7 @@ from hpcvbi.campaign.together import NETWORK, learn_network
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
 from hpcvbi.campaign.wishes import Chain, Learn, Simulate, Together
 from hpcvbi.cluster import local_executor
-from hpcvbi.config import Study, cohort_of
+from hpcvbi.config import Study, cohort_of, is_choice
 from hpcvbi.config.sections import Limits
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
@@ -59,6 +60,8 @@ def verify(folder: Path) -> Survey:
     """Check a store in full; what a finished person has without a mark counts as damage too."""
     found = survey(folder)
     store = Store.open(folder)
+    if is_choice(store.study):
+        return found
     lost = _without_mark(store, _study_of(store), found)
     return replace(found, damage=(*found.damage, *lost))
 
@@ -72,11 +75,14 @@ def repair(
 
     Raises
     ------
-    StoreError : there is code to trust first.
+    StoreError : there is code to trust first; or it is the store of a choice, whose damage loses
+        its marks, so that the choice computes it again.
     StoreBusy : another driver is at work there.
     DataError, StoreMismatch : the people's data are not there, or not the same any more.
     Stopped : SIGTERM, SIGINT or SIGHUP; what is mended is marked.
     """
+    if is_choice(Store.open(folder).study):
+        _let_go(folder)
     with Driver(folder, exact=True) as store, listening() as stop:
         study, damage = _study_of(store), verify(folder).damage
         people = sorted({d.chain for d in damage if d.group} - {COHORT})
@@ -124,6 +130,28 @@ def repair(
         different=tuple(loop.different),
         failed=loop.failed,
         after=verify(folder),
+    )
+
+
+def _let_go(folder: Path) -> NoReturn:
+    """Take back the marks of what is damaged in the store of a choice, and of what rests on it."""
+    with Driver(folder) as store:
+        damage = survey(folder).damage
+        people = {d.chain for d in damage if d.chain}
+        blocks = {(d.chain, d.group, d.block) for d in damage if d.block is not None}
+        groups = {(d.chain, d.group) for d in damage if d.group and d.block is None}
+        # a damaged round is written again from the draws that are proposed again
+        sets = {(person, group) for person, group in groups if group not in store.rounds(person)}
+        sets |= {(person, RESULT) for person in people}
+        store.restore_people(people)
+        store.void(
+            sorted(key for key in blocks if store.is_marked(*key)),
+            sorted(key for key in sets if store.is_marked(*key)),
+        )
+    raise StoreError(
+        f"{folder} holds a choice between studies: what is damaged of {', '.join(sorted(people))} "
+        "has lost its marks; run the same `hpcvbi choose` again, which computes it to the same "
+        "bytes"
     )
 
 

@@ -11,7 +11,7 @@ from hpcvbi.campaign.reuse import check_reuse
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, brain_of, context_of, reliability_of, taking_part
 from hpcvbi.core.errors import DataError
-from hpcvbi.features import Measured, measure
+from hpcvbi.features import CURVES, Measured, measure
 from hpcvbi.store import tombstones
 
 
@@ -66,4 +66,5 @@ def subjects_of(study: Study, people: tuple[Person, ...]) -> list[Subject]:
 def _measure(study: Study, person: Person) -> Measured:
     if person.bold is None:
         raise DataError(f"person {person.id} has no recording to infer from")
-    return measure(study.features.names, person.bold[None], context_of(study, person))
+    context = context_of(study, person)
+    return measure(study.features.names, person.bold[None], context, tuple(CURVES))

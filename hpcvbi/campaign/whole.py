@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.campaign.method import calibration_draws
+from hpcvbi.campaign.record import COMPARED, PREDICTED
 from hpcvbi.campaign.together import DRAWN, learners
 from hpcvbi.config import Study
 from hpcvbi.core.errors import StoreError
@@ -22,14 +23,13 @@ def rounds_of(study: Study, learned: int | None = None) -> dict[str, tuple[int, 
     """Return the rounds of a person: how many draws, and what is kept of each besides features;
     at most, or where so many are `learned` from.
     """
-    kept = ("fc", "fc_model")
     grid, inference = study.yardsticks.grid, study.inference
     numbers = range(inference.rounds if learned is None else learned)
     return {
         **{f"round_{n:03d}": (inference.draws, study.keep) for n in numbers},
-        "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), kept),
-        "grid": (grid.points * grid.draws, kept),
-        "grid_fresh": (grid.fresh, kept),
+        "predictive": (min(study.yardsticks.predictive, POSTERIOR_DRAWS), PREDICTED),
+        "grid": (grid.points * grid.draws, COMPARED),
+        "grid_fresh": (grid.fresh, COMPARED),
         **({"calibration": (cases, ())} if (cases := calibration_draws(study)) else {}),
     }
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hpcvbi.campaign.subjects import Subject
+from hpcvbi.config import Study
 from hpcvbi.store import Reads
 
 TRAINING = ("theta", "status", "features")
@@ -16,7 +18,7 @@ TRAINING = ("theta", "status", "features")
 class Simulate:
     """A wish: these draws (draw, param), as a round, and the arrays in `read` (all if None).
 
-    In the background nobody waits for it yet.
+    In the background nobody waits for it yet. `by` is whose model it is of, if not the loop's.
     """
 
     round: str
@@ -24,6 +26,7 @@ class Simulate:
     keep: tuple[str, ...] = ()
     background: bool = False
     read: tuple[str, ...] | None = None
+    by: tuple[Study, Subject] | None = None
 
 
 @dataclass(frozen=True)

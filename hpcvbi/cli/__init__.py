@@ -1,5 +1,6 @@
-"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi group |
-verify | export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi doctor`. No logic lives here.
+"""The command line: `hpcvbi plan | run | status | extend | merge | report STUDY`, `hpcvbi choose
+STUDY STUDY...`, `hpcvbi group | verify | export | withdraw STORE`, `hpcvbi simulate FILE`, `hpcvbi
+doctor`. No logic lives here.
 """
 
 import os
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hpcvbi.cli.choices import choose
 from hpcvbi.cli.console import make_console
 from hpcvbi.cli.groups import group
 from hpcvbi.cli.parts import merge
@@ -53,7 +55,7 @@ def simulate(
     show.trial(make_console(), campaign.simulate_trial(load_trial(file)))
 
 
-for command in (plan, run, extend, merge, status, report, group):
+for command in (plan, run, extend, merge, status, report, group, choose):
     app.command()(command)
 
 

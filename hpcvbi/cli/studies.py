@@ -61,7 +61,7 @@ def plan(
     planned = campaign.plan(loaded, subjects, campaign.pace_of(loaded, subjects, measure))
     found = campaign.forecast(loaded, planned, str(Path(loaded.output).resolve()))
     console = make_console()
-    _say_unasked(console, loaded, site)
+    say_unasked(console, loaded, site)
     show_plan.plan(console, loaded, planned)
     show_plan.forecast(console, found)
 
@@ -101,7 +101,7 @@ def run(
     half a minute; what is finished is marked, the same command resumes
     130 - interrupted before it began, or twice; 137 - killed: the same holds
     """
-    with _entered(study, profile, cluster) as (loaded, site):
+    with entered(study, profile, cluster) as (loaded, site):
         _run(study, loaded, site, retry_failed, chain, part)
 
 
@@ -119,7 +119,7 @@ def extend(
     from hpcvbi.cli import show_store
 
     console = make_console()
-    with _entered(study, profile, cluster) as (loaded, site):
+    with entered(study, profile, cluster) as (loaded, site):
         people = campaign.people_of(loaded)
         show_store.extension(console, campaign.plan_extension(loaded, people))
         if not yes:
@@ -152,7 +152,7 @@ def report(study: StudyFile) -> None:
 
 
 @contextmanager
-def _entered(
+def entered(
     study: Path, profile: str | None, cluster: str | None
 ) -> Iterator[tuple["Study", "Site"]]:
     """Read a study that is to run; of an MPI launch, one rank alone goes on from here."""
@@ -186,7 +186,7 @@ def _run(
 
     console = make_console()
     again = ["hpcvbi", "run", *site.asked, str(study)]
-    _say_unasked(console, loaded, site)
+    say_unasked(console, loaded, site)
     if part is not None:
         loaded, again = campaign.part_of(loaded, part), [*again, "--part", part]
     folder, people = Path(loaded.output), campaign.people_of(loaded)
@@ -206,6 +206,7 @@ def _run(
         raise typer.Exit(1)
 
 
-def _say_unasked(console: Console, study: "Study", site: "Site") -> None:
+def say_unasked(console: Console, study: "Study", site: "Site") -> None:
+    """Show which profile counts, where nobody asked for it."""
     if site.unasked is not None:
         console.print(f"cluster: {study.cluster.kind}; {site.unasked}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """An embedded Dask cluster: one single-threaded worker process per core and per GPU."""
 
+import logging
 import os
 import warnings
 from contextlib import ExitStack
@@ -61,6 +62,8 @@ def local_executor(
                 dashboard_address=LOOPBACK,
                 scheduler_kwargs={"dashboard": section.dashboard},
                 worker_dashboard_address=LOOPBACK,
+                # or each worker warns that its own profile is too deep to be measured
+                silence_logs=logging.ERROR,
                 local_directory=scratch_of(section.scratch),
                 resources={CPU: 1},
             )

@@ -17,11 +17,11 @@ from distributed import get_worker
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.cluster.versions import versions
-from hpcvbi.config import Study, brain_of, cohort_of, context_of
+from hpcvbi.config import Study, brain_of, cohort_of, context_of, rival_of, studies_of
 from hpcvbi.core.block import Block, BlockReport, Status
 from hpcvbi.core.errors import ClusterError, StoreMismatch
 from hpcvbi.core.seeds import derive_seed
-from hpcvbi.features import Context, measure
+from hpcvbi.features import CURVES, Context, measure
 from hpcvbi.sim.simulate import simulate
 from hpcvbi.store import Store, fingerprint
 
@@ -31,14 +31,15 @@ _longest = [0.0]
 
 
 @lru_cache(maxsize=1)
-def _store(folder: str) -> tuple[Store, Study]:
+def _store(folder: str) -> tuple[Store, dict[str, Study]]:
     store = Store.open(folder)
-    return store, Study.from_dict(dict(store.study["study"]))
+    return store, studies_of(store.study)
 
 
 @lru_cache(maxsize=64)
-def _person(folder: str, name: str) -> tuple[Brain, Context]:
-    store, study = _store(folder)
+def _person(folder: str, name: str, rival: str) -> tuple[Brain, Context]:
+    store, studies = _store(folder)
+    study = studies[rival]
     (person,) = cohort_of(study, (name,))
     if fingerprint(store.folder, person.sha256) != store.study["people"][name]:
         raise StoreMismatch(f"the data of {name} have changed since {folder} was started")
@@ -57,8 +58,9 @@ def simulate_block(folder: str, block: Block, expected: str | None = None) -> Bl
         worker = get_worker()
         worker.log_event(BEGUN, [*block.key, worker.address, host, time.time()])
     _check(folder, host, expected)
-    store, study = _store(folder)
-    brain, context = _person(folder, block.chain)
+    store, studies = _store(folder)
+    rival = rival_of(studies, block.round)
+    study, (brain, context) = studies[rival], _person(folder, block.chain, rival)
     simulated = simulate(
         brain,
         store.theta(block.chain, block.round, block.start, block.stop),
@@ -67,10 +69,10 @@ def simulate_block(folder: str, block: Block, expected: str | None = None) -> Bl
         backend=study.simulation.backend,
         dtype=study.simulation.dtype,
     )
-    products = _products(study, brain, context, simulated.signals, simulated.status)
-    digests = store.write_block(
-        block, {name: products[name] for name in store.outputs(block.chain, block.round)}
-    )
+    outputs = store.outputs(block.chain, block.round)
+    curves = tuple(name for name in outputs if name in CURVES)
+    products = _products(study, brain, context, simulated.signals, simulated.status, curves)
+    digests = store.write_block(block, {name: products[name] for name in outputs})
     counted = Counter(simulated.status.tolist())
     return BlockReport(
         block=block,
@@ -114,10 +116,13 @@ def _products(
     context: Context,
     signals: dict[str, np.ndarray],
     status: np.ndarray,
+    curves: tuple[str, ...],
 ) -> dict[str, np.ndarray]:
-    """All that a round may keep of each draw; `fc_model` is without measurement noise."""
+    """All that a round may keep of each draw, and of the curves these; `fc_model` is without
+    measurement noise.
+    """
     seen = brain.monitors[-1].name
-    measured = measure(study.features.names, signals[seen], context)
+    measured = measure(study.features.names, signals[seen], context, curves)
     clean = measured.fc if seen == "bold" else measure((), signals["bold"], context).fc
     return {
         "status": status,
@@ -125,4 +130,5 @@ def _products(
         "fc": measured.fc.astype(np.float32),
         "fc_model": clean.astype(np.float32),
         "bold": signals[seen],
+        **{name: curve.astype(np.float32) for name, curve in measured.curves.items()},
     }

@@ -16,7 +16,8 @@ from hpcvbi.config.brains import (
 )
 from hpcvbi.config.load import load, load_trial
 from hpcvbi.config.prepare import Prepared, prepare
-from hpcvbi.config.site import Site, site_of
+from hpcvbi.config.rivals import identity_of_choice, is_choice, named, rival_of, studies_of
+from hpcvbi.config.site import Site, mapping, site_of
 from hpcvbi.config.study import Study, identity
 from hpcvbi.config.trial import EXAMPLE, Trial
 
@@ -32,10 +33,16 @@ __all__ = [
     "connectome_of",
     "context_of",
     "identity",
+    "identity_of_choice",
+    "is_choice",
     "load",
     "load_trial",
+    "mapping",
+    "named",
     "prepare",
     "reliability_of",
+    "rival_of",
     "site_of",
+    "studies_of",
     "taking_part",
 ]

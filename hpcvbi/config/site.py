@@ -172,6 +172,13 @@ def _read(path: Path) -> Layer:
     return Layer(section, source)
 
 
+def mapping(text: str, option: str) -> dict[str, Any]:
+    """Return the mapping in braces that an option of the command line gives; ConfigError if it is
+    none.
+    """
+    return parse(text.encode(errors="surrogateescape"), option, option)[0]
+
+
 def _written(cluster: str) -> Layer:
     """What the option `--cluster` says; it has no lines."""
     source, text = Source("--cluster"), cluster.strip()
@@ -182,5 +189,4 @@ def _written(cluster: str) -> Layer:
             f"--cluster: {cluster!r} is neither a kind, such as slurm, nor a mapping in braces, "
             "such as '{jobs: 8}'"
         )
-    keys, _ = parse(text.encode(errors="surrogateescape"), source.file, "--cluster")
-    return Layer(keys, source)
+    return Layer(mapping(text, source.file), source)

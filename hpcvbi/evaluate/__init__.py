@@ -51,6 +51,7 @@ from hpcvbi.evaluate.predictive_distance import (
     fc_correlation_check,
     fc_rmse_check,
     fcd_check,
+    predictive_distances,
     psd_check,
 )
 from hpcvbi.evaluate.rank_bands import RankBands, rank_bands
@@ -100,6 +101,7 @@ __all__ = [
     "others_fit",
     "out_of_distribution",
     "pareto_smoothed",
+    "predictive_distances",
     "predictive_fit",
     "psd_check",
     "rank_bands",

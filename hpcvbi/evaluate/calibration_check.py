@@ -1,12 +1,13 @@
 """Is the method calibrated? All that is asked of its posteriors over cases with known truth.
 
 Each case is a truth u, data x that the model made with it, and independent posterior draws given x.
-Ranks of the truths (`rank_bands`) see each parameter by itself, TARP (`expected_coverage`) all of
-them together, and L-C2ST (`local_two_samples`) the posterior at the recording. The method counts as
-calibrated while none of these looks has a p-value up to 0.05 / looks, that of the ranks being the
-smallest of all parameters times their number (Bonferroni): an exact one is blamed in at most 5 % of
-the studies. That nothing was found does not say that nothing is there: 100 cases see errors of the
-coverage from about 10 % on.
+Ranks of the truths (`rank_bands`) see each parameter by itself; TARP and, where the method gives
+densities, highest-density regions (`expected_coverage`) see all of them together; L-C2ST
+(`local_two_samples`) sees the posterior at the recording. The method counts as calibrated while
+none of these looks has a p-value up to 0.05 / looks, that of the ranks being the smallest of all
+parameters times their number (Bonferroni): an exact one is blamed in at most 5 % of the studies.
+That nothing was found does not say that nothing is there: 100 cases see errors of the coverage from
+about 10 % on; those of all people together (`pooled`) see smaller ones that they share.
 
 Cases come from what the posterior is for: the prior, or the part of it that later rounds were cut
 to. There posteriors are cut to that part too, and shrinkage and coverage are those within it.
@@ -18,7 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.core.errors import DataError
-from hpcvbi.evaluate.expected_coverage import references_near, tarp
+from hpcvbi.evaluate.expected_coverage import (
+    density_coverage,
+    references_near,
+    tarp,
+    uniform_p,
+)
 from hpcvbi.evaluate.local_two_samples import local_c2st
 from hpcvbi.evaluate.posterior import (
     coverage,
@@ -35,6 +41,12 @@ SHIFTED = 2.5
 """Standard errors of the mean rank from which on posteriors count as off to one side."""
 FEWEST = 20
 """Cases below which nothing is said."""
+AT_ONCE = {
+    "tarp_p": "all parameters together (TARP",
+    "hpd_p": "the regions of highest density (coverage",
+    "local_p": "the posterior at the recording (L-C2ST",
+}
+"""Looks at all parameters at once, in words."""
 LOCAL = 100, 1000
 """Fewest cases for L-C2ST, and as many as it learns from at the most."""
 CALIBRATION: dict[str, tuple[tuple[str, ...], str]] = {
@@ -51,9 +63,12 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], str]] = {
     "calibration_shrinkage": (("param",), "mean shrinkage over cases"),
     "tarp_p": ((), "p-value of the expected coverage of all parameters together (TARP)"),
     "tarp_width": ((), "positive where posteriors are too wide, negative where too narrow"),
+    "hpd_p": ((), "p-value of the expected coverage of highest-density regions; NaN without any"),
+    "hpd_width": ((), "positive where posteriors are too wide, negative where too narrow"),
     "local_p": ((), "p-value of the posterior being right at the recording (L-C2ST)"),
     "calibration_rank": (("case", "param"), "rank of the truth among the posterior draws"),
     "calibration_credibility": (("case",), "credibility of the TARP region that holds the truth"),
+    "calibration_hpd": (("case",), "credibility of the highest-density region that holds it"),
 }
 
 
@@ -65,6 +80,7 @@ class Cases:
     truth: np.ndarray  # (kept, param) in the unit cube
     x: np.ndarray  # (kept, feature)
     samples: np.ndarray  # (kept, draw, param)
+    log_density: np.ndarray  # (kept, 1 + draw) at truth and samples, or (kept, 0)
     x_observed: np.ndarray  # (feature,)
     at_observed: np.ndarray  # (draw, param) posterior at the recording, or none
 
@@ -98,7 +114,6 @@ def calibration_check(cases: Cases, seed: int) -> dict[str, np.ndarray]:
     ranks = sbc_ranks(cases.samples, cases.truth)
     bands = rank_bands(ranks, draws)
     together = tarp(cases.samples, cases.truth, seed, references_near(cases.truth, cases.x, seed))
-    looks = [min(1.0, bands.p_value.min() * n_params), together.p_value]
     if count >= LOCAL[0] and len(cases.at_observed):
         some = slice(LOCAL[1])
         local = local_c2st(
@@ -110,15 +125,17 @@ def calibration_check(cases: Cases, seed: int) -> dict[str, np.ndarray]:
             seed,
         )
         numbers["local_p"] = np.array(local.p_value)
-        looks.append(local.p_value)
+    if cases.log_density.shape[1] and not np.isnan(cases.log_density).any():
+        dense = density_coverage(cases.log_density[:, 1:], cases.log_density[:, 0], seed)
+        numbers["hpd_p"], numbers["hpd_width"] = np.array(dense.p_value), np.array(dense.width)
+        numbers["calibration_hpd"][cases.kept] = dense.credibility
     numbers["calibration_rank"][cases.kept] = ranks
     numbers["calibration_credibility"][cases.kept] = together.credibility
     z = recovery_z(cases.samples, cases.truth)
-    return numbers | {
+    numbers |= {
         "calibration_cases": np.array(count),
         "calibration_left_out": np.array(len(cases.kept) - count),
         "calibration_draws": np.array(draws),
-        "calibrated": np.array(float(min(looks) > ALPHA / len(looks))),
         "sbc_p": bands.p_value,
         "sbc_inside": bands.inside.astype(float),
         "sbc_deviation": bands.deviation,
@@ -129,22 +146,63 @@ def calibration_check(cases: Cases, seed: int) -> dict[str, np.ndarray]:
         "tarp_p": np.array(together.p_value),
         "tarp_width": np.array(together.width),
     }
+    return numbers | {"calibrated": _calibrated(numbers)}
+
+
+def pooled(people: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray] | None:
+    """Return those numbers of `CALIBRATION` that all people's cases together tell, from each
+    person's; None where fewer than two people were checked, or not in one way.
+
+    Ranks and credibilities of exact posteriors are uniform for everybody, so that they are one
+    sample: a sharper look at what the people have in common.
+    """
+    people = [numbers for numbers in people if np.isfinite(numbers["calibrated"])]
+    if len(people) < 2 or len({float(numbers["calibration_draws"]) for numbers in people}) > 1:
+        return None
+    ranks, tarp_levels, hpd_levels = (
+        np.concatenate([numbers[name] for numbers in people])
+        for name in ("calibration_rank", "calibration_credibility", "calibration_hpd")
+    )
+    ranks = ranks[np.isfinite(ranks).all(1)].astype(int)
+    cases = np.array([numbers["calibration_cases"] for numbers in people])
+    covered = np.array([numbers["coverage"] for numbers in people])
+    numbers = {
+        "calibration_cases": cases.sum(),
+        "calibration_draws": people[0]["calibration_draws"],
+        "calibration_rank": ranks.astype(float),
+        "sbc_p": rank_bands(ranks, int(people[0]["calibration_draws"])).p_value,
+        "coverage": np.average(covered, axis=0, weights=cases),
+        "coverage_tolerance": coverage_tolerance(LEVELS, int(cases.sum())),
+        "tarp_p": np.array(uniform_p(tarp_levels[np.isfinite(tarp_levels)])),
+        "hpd_p": np.array(uniform_p(hpd_levels[np.isfinite(hpd_levels)])),
+        "local_p": np.array(np.nan),
+    }
+    return numbers | {"calibrated": _calibrated(numbers)}
+
+
+def _calibrated(numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Whether no look at all has a p-value that is too small for so many looks."""
+    ranks = min(1.0, numbers["sbc_p"].min() * len(numbers["sbc_p"]))
+    looks = [ranks, *_at_once(numbers).values()]
+    return np.array(float(min(looks) > ALPHA / len(looks)))
+
+
+def _at_once(numbers: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """p-values of the looks at all parameters at once that were had."""
+    return {name: float(numbers[name]) for name in AT_ONCE if np.isfinite(numbers[name])}
 
 
 def calibration_words(numbers: Mapping[str, np.ndarray], names: Sequence[str]) -> str:
     """Say what is wrong with the calibration, in plain words; empty where nothing was found."""
     if not np.equal(numbers["calibrated"], 0):
         return ""
-    alpha = ALPHA / (2 + int(np.isfinite(numbers["local_p"])))
-    said = []
+    at_once = _at_once(numbers)
+    alpha, said = ALPHA / (1 + len(at_once)), []
     for column, name in enumerate(names):
         p = numbers["sbc_p"][column]
         if p * len(names) <= alpha:
-            said.append(f"{name} ({_how(numbers, column)}, {_p(p)})")
-    if (p := float(numbers["tarp_p"])) <= alpha:
-        said.append(f"all parameters together (TARP {_p(p)})")
-    if (p := float(numbers["local_p"])) <= alpha:
-        said.append(f"the posterior at the recording (L-C2ST {_p(p)})")
+            said.append(f"{name} ({_how(numbers, column)}, {p_text(p)})")
+    said += [f"{AT_ONCE[name]} {p_text(p)})" for name, p in at_once.items() if p <= alpha]
     return ", ".join(said)
 
 
@@ -162,5 +220,6 @@ def _how(numbers: Mapping[str, np.ndarray], column: int) -> str:
     return f"too {'narrow' if off[worst] < 0 else 'wide'}: {held} intervals"
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """Say a p-value, however small."""
     return f"p = {p:.2g}" if p >= 1e-6 else "p < 1e-6"

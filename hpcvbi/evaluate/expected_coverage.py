@@ -83,7 +83,8 @@ def references_near(truth: np.ndarray, x: np.ndarray, seed: int) -> np.ndarray:
     of the truth (case, param), twice as far from it as the truth of another case is.
 
     Each half of the cases uses the regression of the other half, so that no reference depends on
-    the truth it is for: p-values stay exact.
+    the truth it is for. Nor do two cases serve each other, whose credibilities would be alike: the
+    second half is shifted by one. So p-values stay exact.
     """
     truth, x = np.asarray(truth, float), np.asarray(x, float)
     if truth.ndim != 2 or x.ndim != 2 or len(x) != len(truth) or len(truth) < 8:
@@ -96,7 +97,7 @@ def references_near(truth: np.ndarray, x: np.ndarray, seed: int) -> np.ndarray:
     order = generator("tarp references", seed).permutation(len(truth))
     halves = order[: len(order) // 2], order[len(order) // 2 :]
     references = np.empty_like(truth)
-    for learn, use in (halves, halves[::-1]):
+    for shift, (learn, use) in enumerate((halves, halves[::-1])):
         centre, sd = x[learn].mean(0), x[learn].std(0)
         z = (x - centre) / np.where(sd > 0, sd, 1.0)
         mean = truth[learn].mean(0)
@@ -105,7 +106,11 @@ def references_near(truth: np.ndarray, x: np.ndarray, seed: int) -> np.ndarray:
         line = np.linalg.solve(gram, z[learn].T @ (truth[learn] - mean))
         # Far balls cut the posterior nearly straight: their directions see what is correlated.
         off = 2 * (truth[learn] - mean - z[learn] @ line)
-        references[use] = mean + z[use] @ line + np.resize(off, (len(use), truth.shape[1]))
+        references[use] = (
+            mean
+            + z[use] @ line
+            + np.resize(np.roll(off, shift, axis=0), (len(use), truth.shape[1]))
+        )
     return references
 
 
@@ -128,6 +133,13 @@ def density_coverage(
         raise DataError("log densities must be numbers: leave failed cases out")
     credibility = _credibility(-drawn, -true, generator("density coverage", seed))
     return _curve(credibility, 0.5 - float(credibility.mean()))
+
+
+def uniform_p(credibility: np.ndarray) -> float:
+    """Return the p-value (Kolmogorov-Smirnov) of credibilities (case,) being uniform; NaN where
+    there are none.
+    """
+    return float(kstest(credibility, "uniform").pvalue) if len(credibility) else np.nan
 
 
 def _credibility(drawn: np.ndarray, true: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -23,12 +23,10 @@ from hpcvbi.evaluate.fit import fc_fit, others_fit, predictive_fit, structure_fi
 from hpcvbi.evaluate.identifiability import identifiability, identifiability_sentences
 from hpcvbi.evaluate.linear import best_linear
 from hpcvbi.evaluate.posterior import recovery_z, shrinkage, summarise
-from hpcvbi.evaluate.predictive import MIN_DRAWS, feature_check, joint_check, verdict
-from hpcvbi.evaluate.predictive_distance import fc_correlation_check, fc_rmse_check
+from hpcvbi.evaluate.predictive import feature_check, joint_check, verdict
+from hpcvbi.evaluate.predictive_distance import DISTANCES, predictive_distances
 from hpcvbi.evaluate.recording_check import RECORDING
 
-FC_DRAWS = 256
-"""Predictive draws whose FC is compared with that of the recording, one with each other."""
 EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "mean": (("param",), "posterior mean, in the parameter's unit"),
     "sd": (("param",), "posterior standard deviation"),
@@ -47,10 +45,7 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "joint_distance": ((), "Mahalanobis distance of the recording from the predictive draws"),
     "joint_p": ((), "share of pooled draws at least as far away as the recording"),
     "inside": ((), "whether the recording lies inside, each feature and jointly (p > .05)"),
-    "fc_correlation_distance": ((), "mean 1 - r of the recorded FC and that of predictive draws"),
-    "fc_correlation_p": ((), "share of pooled draws with FC at least as far from the others"),
-    "fc_rmse_distance": ((), "mean root mean square difference of the two FC"),
-    "fc_rmse_p": ((), "share of pooled draws with FC at least as far from the others"),
+    **DISTANCES,
     "model_r": ((), "posterior predictive: mean correlation of model FC with the recorded FC"),
     "model_r_sd": ((), "standard deviation over predictive draws"),
     "model_r_of_mean": ((), "correlation of the mean predicted model FC"),
@@ -94,6 +89,7 @@ EVALUATION: dict[str, tuple[tuple[str, ...], str]] = {
     "leakage": ((), "share of the network's mass outside the prior; NaN where there is no network"),
     "acceptance": ((), "share of the prior that the last region keeps, or of draws accepted"),
     "effective": ((), "weighted draws of the last round, as so many equal ones; NaN without any"),
+    "r_hat": ((), "R-hat of posterior draws that come by Markov chains; 1 where they do not"),
     **RECORDING,
     **CALIBRATION,
 }
@@ -119,6 +115,8 @@ class Evidence:
     reliability: np.ndarray  # (region,) share of the recording's variance that is no white noise
     predicted_model_fc: np.ndarray  # (draw, pair)
     predicted_fc: np.ndarray  # (draw, pair)
+    recorded_curves: Mapping[str, np.ndarray]  # (point,) fcd and psd
+    predicted_curves: Mapping[str, np.ndarray]  # (draw, point)
     grid_best: float
     fresh_model_fc: np.ndarray  # (draw, pair) at the best grid point, fresh seeds
     fresh_fc: np.ndarray  # (draw, pair)
@@ -133,10 +131,10 @@ class Evidence:
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # last bits depend on the number
 def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return every number of `EVALUATION`, and words: the `verdict` of the predictive check, and
-    what is to be said of `identifiability`, of the `recording` beside the prior predictive and of
-    the `calibration`, empty where nothing is wrong; of people who share a network, also of the
-    person's `place` among those that it was learned from.
+    """Return every number of `EVALUATION`, and words: the `verdict` of the predictive check, which
+    `distances` are lacking, and what is to be said of `identifiability`, of the `recording` beside
+    the prior predictive and of the `calibration`, empty where nothing is wrong; of people who share
+    a network, also of the person's `place` among those that it was learned from.
     """
     e = evidence
     recorded = e.cohort_fc[e.person]
@@ -151,6 +149,9 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     others = others_fit(e.cohort_fc)[e.person] if len(e.cohort_fc) > 1 else np.nan
     i, j = pair_indices(len(e.weights))
     pattern = np.sqrt(e.reliability[i] * e.reliability[j])
+    distances, apart = predictive_distances(
+        {"fc": recorded, **e.recorded_curves}, {"fc": e.predicted_fc, **e.predicted_curves}
+    )
     numbers = {
         "mean": posterior.mean,
         "sd": posterior.sd,
@@ -189,7 +190,7 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "proposed": e.proposed,
         "learned": e.learned,
         "excluded": (e.proposed - e.learned) / e.proposed,
-        **_fc_distances(e, recorded),
+        **distances,
         **_of_learning(e.info),
         **e.recording[0],
         **e.calibration,
@@ -198,23 +199,12 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     numbers = {name: np.asarray(value) for name, value in {**numbers, **known}.items()}
     return numbers, {
         "verdict": verdict(features, joint, e.feature_names),
+        "distances": apart,
         "identifiability": "\n".join(sentences),
         "recording": e.recording[1],
         "calibration": calibration_words(numbers, e.parameter_names),
         **({"place": e.info["place"]} if "place" in e.info else {}),
     }
-
-
-def _fc_distances(e: Evidence, recorded: np.ndarray) -> dict[str, float]:
-    """Distances of the recorded FC from predictive draws; NaN where too few draws are finite."""
-    predicted = np.asarray(e.predicted_fc, float)
-    predicted = predicted[np.isfinite(predicted).all(1)][:FC_DRAWS]
-    found = {}
-    for name, check in (("correlation", fc_correlation_check), ("rmse", fc_rmse_check)):
-        checked = check(recorded, predicted) if len(predicted) >= MIN_DRAWS else None
-        found[f"fc_{name}_distance"] = checked.distance if checked else np.nan
-        found[f"fc_{name}_p"] = checked.p_value if checked else np.nan
-    return found
 
 
 def _of_learning(info: Mapping[str, Any]) -> dict[str, float]:
@@ -223,6 +213,7 @@ def _of_learning(info: Mapping[str, Any]) -> dict[str, float]:
     effective = info.get("effective")
     return {
         "leakage": info.get("leakage", np.nan),
+        "r_hat": info.get("r_hat", np.nan),
         "acceptance": info.get("volume", accepted),
         "effective": np.nan if effective is None else effective,
     }

@@ -8,12 +8,13 @@ All members are treated alike, so p is uniform if the recording is one more draw
 
     1 - r of two FC, over pairs;  root mean square difference of two FC
     largest difference of the distribution functions of FCD values (Kolmogorov-Smirnov), the measure
-        of Hansen et al. (2015), doi:10.1016/j.neuroimage.2014.11.001, and Deco et al. (2021)
+        of Hansen et al. (2015), doi:10.1016/j.neuroimage.2014.11.001, and Deco et al. (2021),
+        doi:10.1126/sciadv.abf4752
     root mean square difference of log power spectra [dB] (Gray & Markel 1976,
         doi:10.1109/TASSP.1976.1162849)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,8 @@ from hpcvbi.core.errors import DataError, TooFewSurvivors
 
 # Fewer draws cannot reach p < .05.
 MIN_DRAWS = 20
-# Values at which distribution functions of FCD are compared: .001 apart in probability.
-FCD_POINTS = 1000
+MOST_DRAWS = 256
+"""Predictive draws that are compared with the recording, one with each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +64,11 @@ def fc_rmse_check(recorded: np.ndarray, predicted: np.ndarray) -> DistanceCheck:
     return _check(recorded, predicted, np.asarray, _rms)
 
 
-def fcd_check(recorded: np.ndarray, predicted: np.ndarray | Sequence[np.ndarray]) -> DistanceCheck:
-    """Kolmogorov-Smirnov distance of the distributions of recorded FCD values (value,) and
-    `predicted` ones (draw, value), or one array of values per draw.
-
-    Distribution functions are compared at 1000 quantiles of all values together. Errors as
-    `fc_correlation_check`.
+def fcd_check(recorded: np.ndarray, predicted: np.ndarray) -> DistanceCheck:
+    """Kolmogorov-Smirnov distance of distribution functions of FCD, recorded (value,) and
+    `predicted` (draw, value), all at the same values; errors as `fc_correlation_check`.
     """
-    recorded = np.asarray(recorded, float)
-    draws = [np.asarray(draw, float) for draw in predicted]
-    if recorded.ndim != 1 or not len(recorded) or any(d.ndim != 1 or not len(d) for d in draws):
-        raise DataError("FCD values are one array (value,) for the recording and for each draw")
-    whole = [values for values in (recorded, *draws) if np.isfinite(values).all()]
-    grid = np.quantile(np.concatenate(whole), np.linspace(0, 1, FCD_POINTS)) if whole else None
-
-    def below(values: np.ndarray) -> np.ndarray:
-        if grid is None or not np.isfinite(values).all():
-            return np.full(FCD_POINTS, np.nan)
-        return np.searchsorted(np.sort(values), grid, side="right") / len(values)
-
-    pooled = np.array([below(values) for values in (recorded, *draws)])
-    return _check(pooled[0], pooled[1:], np.asarray, _largest)
+    return _check(recorded, predicted, np.asarray, _largest)
 
 
 def psd_check(recorded: np.ndarray, predicted: np.ndarray) -> DistanceCheck:
@@ -101,6 +86,51 @@ def psd_check(recorded: np.ndarray, predicted: np.ndarray) -> DistanceCheck:
     return _check(
         recorded.reshape(-1), predicted.reshape(len(predicted), recorded.size), _decibel, _rms
     )
+
+
+CHECKS: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], DistanceCheck]]] = {
+    "fc_correlation": ("fc", fc_correlation_check),
+    "fc_rmse": ("fc", fc_rmse_check),
+    "fcd": ("fcd", fcd_check),
+    "psd": ("psd", psd_check),
+}
+"""What each check compares, and how."""
+DISTANCES: dict[str, tuple[tuple[str, ...], str]] = {
+    "fc_correlation_distance": ((), "mean 1 - r of the recorded FC and that of predictive draws"),
+    "fc_correlation_p": ((), "share of pooled draws with FC at least as far from the others"),
+    "fc_rmse_distance": ((), "mean root mean square difference of the two FC"),
+    "fc_rmse_p": ((), "share of pooled draws with FC at least as far from the others"),
+    "fcd_distance": ((), "mean Kolmogorov-Smirnov distance of the two distributions of FCD"),
+    "fcd_p": ((), "share of pooled draws with FCD at least as far from the others"),
+    "psd_distance": ((), "mean root mean square difference of the two log power spectra, in dB"),
+    "psd_p": ((), "share of pooled draws with spectra at least as far from the others"),
+}
+
+
+def predictive_distances(
+    recorded: Mapping[str, np.ndarray], predicted: Mapping[str, np.ndarray]
+) -> tuple[dict[str, float], str]:
+    """Return every number of `DISTANCES`, and what could not be compared, in words.
+
+    `recorded` has fc (pair,), fcd (value,) and psd (frequency,), `predicted` the same of each draw.
+    Entries that the recording does not have are left out.
+    """
+    numbers, words = dict[str, float](), dict[str, None]()
+    for name, (what, check) in CHECKS.items():
+        there = np.isfinite(recorded[what])
+        draws = np.asarray(predicted[what], float)[:, there]
+        draws = draws[np.isfinite(draws).all(1)][:MOST_DRAWS]
+        lacking = ""
+        if not there.any():
+            lacking = "the recording is too short for one"
+        elif len(draws) < MIN_DRAWS:
+            lacking = f"only {len(draws)} draws have one, {MIN_DRAWS} are needed"
+        checked = None if lacking else check(recorded[what][there], draws)
+        numbers[f"{name}_distance"] = checked.distance if checked else np.nan
+        numbers[f"{name}_p"] = checked.p_value if checked else np.nan
+        if lacking:
+            words[f"{what.upper()} is not compared: {lacking}"] = None
+    return numbers, "; ".join(words)
 
 
 def _check(

@@ -1,7 +1,7 @@
 """From signals to named numbers. One rule: recording and simulation pass through the same code.
 
-`compute` (features) and `measure` (features and FC) are the entry points; FEATURES is the explicit
-list of what they know.
+`compute` (features) and `measure` (features, FC and curves) are the entry points; FEATURES and
+CURVES are the explicit lists of what they know.
 """
 
 from hpcvbi.features.compute import (
@@ -12,14 +12,17 @@ from hpcvbi.features.compute import (
     groups_of,
     measure,
 )
+from hpcvbi.features.curves import CURVES, Curve
 from hpcvbi.features.fc import functional_connectivity
 from hpcvbi.features.fcd import fcd_stream, fcd_variance, functional_connectivity_dynamics
 from hpcvbi.features.preprocess import bandpass
 from hpcvbi.features.view import Context, Feature, View
 
 __all__ = [
+    "CURVES",
     "FEATURES",
     "Context",
+    "Curve",
     "Feature",
     "Measured",
     "View",

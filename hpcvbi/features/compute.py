@@ -7,14 +7,15 @@ float32, on a shared 2-core AMD EPYC (Zen 5), fastest run to median under load: 
 1.6-2.7, with band-pass 2.4-3.3; the FCD family adds 4-7.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.errors import ConfigError, DataError
+from hpcvbi.features.curves import CURVES
 from hpcvbi.features.dynamics import DYNAMICS
 from hpcvbi.features.fc_summaries import FC_SUMMARIES
 from hpcvbi.features.view import Context, Feature, View
@@ -27,8 +28,8 @@ FEATURES: dict[str, Feature] = {
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Features (draw, feature) in the order of the names, and functional connectivity (draw, pair);
-    float64, unit 1.
+    """Features (draw, feature) in the order of the names, functional connectivity (draw, pair), and
+    the curves (draw, point) that were asked for; float64.
 
     A draw whose signal is not finite, or has a region that does not vary, has NaN in all its
     features.
@@ -36,6 +37,7 @@ class Measured:
 
     features: np.ndarray
     fc: np.ndarray
+    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def check(names: Sequence[str], context: Context) -> None:
@@ -65,8 +67,10 @@ def groups_of(names: Sequence[str]) -> dict[str, str]:
     return {name: group for name in names for group, known in GROUPS.items() if name in known}
 
 
-def measure(names: Sequence[str], signals: np.ndarray, context: Context) -> Measured:
-    """Features and FC of `signals` (draw, time, region); a recording is a batch of one.
+def measure(
+    names: Sequence[str], signals: np.ndarray, context: Context, curves: Sequence[str] = ()
+) -> Measured:
+    """Features, FC and `curves` of `signals` (draw, time, region); a recording is a batch of one.
 
     Raises
     ------
@@ -78,9 +82,11 @@ def measure(names: Sequence[str], signals: np.ndarray, context: Context) -> Meas
     check(names, context)
     signals = np.asarray(signals)
     _check_shape(signals, context)
-    n_draws, _, n_regions = signals.shape
+    n_draws, n_frames, n_regions = signals.shape
     features = np.full((n_draws, len(names)), np.nan)
     fc = np.full((n_draws, n_regions * (n_regions - 1) // 2), np.nan)
+    points = {name: len(CURVES[name].points(n_frames, context.tr_s)) for name in curves}
+    drawn = {name: np.full((n_draws, size), np.nan) for name, size in points.items()}
     with threadpool_limits(1, "blas"):
         for draw, signal in enumerate(signals):
             if not np.isfinite(signal).all():
@@ -89,7 +95,9 @@ def measure(names: Sequence[str], signals: np.ndarray, context: Context) -> Meas
             fc[draw] = view.fc
             if np.isfinite(view.fc).all():
                 features[draw] = [FEATURES[name].function(view) for name in names]
-    return Measured(features, fc)
+                for name, curve in drawn.items():
+                    curve[draw] = CURVES[name].function(view)
+    return Measured(features, fc, drawn)
 
 
 def compute(names: Sequence[str], signal: np.ndarray, context: Context) -> np.ndarray:

@@ -23,18 +23,17 @@ from typing import ClassVar
 import numpy as np
 
 from hpcvbi.core.errors import TooFewSurvivors
-from hpcvbi.core.seeds import derive_seed, generator
+from hpcvbi.core.seeds import generator
 from hpcvbi.infer.abc_state import AbcInfo, AbcState
 from hpcvbi.infer.batches import sample_of
 from hpcvbi.infer.draws import Draws
-from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.lookup import (
     case_seeds,
     check_asked,
     seen,
     survivors,
 )
-from hpcvbi.infer.metric import ROWS, Measure, Metric
+from hpcvbi.infer.metric import Measure, Metric, rows_to_fit
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.proposal import Perturbation
@@ -42,7 +41,7 @@ from hpcvbi.infer.pyabc_parts import check_pyabc
 from hpcvbi.infer.recycled import recycled
 from hpcvbi.infer.regression import PER_COEFFICIENT
 from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers
-from hpcvbi.infer.settings import require
+from hpcvbi.infer.settings import GENERATIONS, require, require_all
 from hpcvbi.infer.table import at, distances, effective_size
 from hpcvbi.infer.truncation import sobol
 
@@ -87,11 +86,10 @@ class AbcSmc:
 
     def __post_init__(self) -> None:
         check_pyabc()
+        require_all(self, GENERATIONS)
         for name, low, high in (
-            ("rounds", 1, np.inf), ("draws", 1, np.inf), ("particles", 0, np.inf),
-            ("min_survivors", 10, np.inf), ("p", 1.0, np.inf), ("quantile", 1e-6, 1.0),
-            ("scaling", 1e-6, 1e6), ("neighbours", 1e-6, 1.0), ("min_epsilon", 0.0, np.inf),
-            ("min_acceptance", 0.0, 1.0), ("min_epsilon_diff", 0.0, np.inf),
+            ("min_survivors", 10, np.inf), ("min_acceptance", 0.0, 1.0),
+            ("min_epsilon_diff", 0.0, np.inf),
         ):  # fmt: skip
             require(name, getattr(self, name), low, high)
         _ = self._measure, self._schedule, self._perturbation
@@ -234,13 +232,11 @@ class AbcSmc:
         self, state: AbcState, draws: Draws, rows: np.ndarray, accepted: np.ndarray, seed: int
     ) -> AbcState:
         """Fit the metric to the draws in `rows`, of which some are `accepted` (draw,)."""
-        if len(rows) > ROWS:
-            rows = np.sort(generator("metric rows", seed).choice(rows, ROWS, replace=False))
-        with numpy_seeded(derive_seed("metric", seed)):
-            metric = self._measure.fit(
-                state.center, state.scale, draws.u[rows], at(draws.x, rows), accepted[rows],
-                state.x_observed,
-            )  # fmt: skip
+        rows = rows_to_fit(rows, seed)
+        metric = self._measure.fit(
+            state.center, state.scale, draws.u[rows], at(draws.x, rows), accepted[rows],
+            state.x_observed, seed,
+        )  # fmt: skip
         return replace(
             state,
             hidden=metric.hidden,

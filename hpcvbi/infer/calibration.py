@@ -62,7 +62,8 @@ def cases(
     """Draw from the posteriors of a simulated round of cases, as named arrays.
 
     `kept` (case,): which cases are whole, with enough draws inside the region; of these `truth`
-    (kept, param), `x` (kept, feature) and `samples` (kept, draw, param). `at_observed` (draw,
+    (kept, param), `x` (kept, feature), `samples` (kept, draw, param) and `log_density` (kept, 1 +
+    draw) at truth and samples, without columns where the method gives none. `at_observed` (draw,
     param) are drawn given `x_observed`; none where too few fall inside the region.
     """
     learned = algorithm.from_arrays(dict(state))
@@ -71,6 +72,7 @@ def cases(
     kept, whole = found.whole, found.finite()
     samples, enough = _posteriors(algorithm, learned, whole.x[:], len(space), DRAWS, seed, draws)
     kept[np.flatnonzero(kept)[~enough]] = False
+    truth, x, samples = whole.u[enough], whole.x[:][enough], samples[enough]
     recorded = observed["features"]
     own = derive_seed("recording", seed)
     there, reached = _posteriors(
@@ -78,12 +80,25 @@ def cases(
     )
     return {
         "kept": kept,
-        "truth": whole.u[enough],
-        "x": whole.x[:][enough],
-        "samples": samples[enough],
+        "truth": truth,
+        "x": x,
+        "samples": samples,
+        "log_density": _densities(algorithm, learned, truth, x, samples),
         "x_observed": recorded,
         "at_observed": there[0][: AT_RECORDING * int(reached[0])],
     }
+
+
+def _densities(
+    algorithm: Algorithm[Any], state: Any, truth: np.ndarray, x: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """Return the log densities (case, 1 + draw), up to a constant of the case; no columns where
+    there are none.
+    """
+    given = getattr(algorithm, "log_density", None)
+    if given is None or not len(truth):
+        return np.empty((len(truth), 0))
+    return given(state, np.concatenate([truth[:, None], samples], axis=1), x)
 
 
 def _region(algorithm: Algorithm[Any], state: Any) -> Neural | None:

@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.seeds import derive_seed, generator
+from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.pyabc_parts import KEY, pyabc, quiet, sample_of
 from hpcvbi.infer.table import inverse, norm, robust
 
@@ -188,6 +190,13 @@ LEARN = ("p_norm",)
 """Distances that take learned statistics."""
 
 
+def rows_to_fit(rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return the rows that a distance is fitted to, at most `ROWS` of those given, in order."""
+    if len(rows) <= ROWS:
+        return rows
+    return np.sort(generator("metric rows", seed).choice(rows, ROWS, replace=False))
+
+
 @dataclass(frozen=True)
 class Measure:
     """Names of a distance and of summary statistics, and p."""
@@ -221,6 +230,10 @@ class Measure:
         ordered = self.distance == "wasserstein"
         return Metric(center, scale, *layers, weights, self.p, ordered)
 
+    def plain(self, center: np.ndarray, scale: np.ndarray, weights: np.ndarray) -> Metric:
+        """Return the metric of the features themselves."""
+        return self.metric(center, scale, _no_layers(None, len(center)), weights)
+
     def fit(
         self,
         center: np.ndarray,
@@ -229,12 +242,11 @@ class Measure:
         x: np.ndarray,
         accepted: np.ndarray,
         x_observed: np.ndarray,
+        seed: int,
     ) -> Metric:
-        """Fit to draws `u` (row, param) with finite features `x` (row, feature); to be called with
-        NumPy's own generator seeded.
-        """
+        """Fit to draws `u` (row, param) with finite features `x` (row, feature)."""
         package, n = pyabc(), x.shape[1]
-        plain = self.metric(center, scale, _no_layers(None, n), np.ones(n))
+        plain = self.plain(center, scale, np.ones(n))
         z = np.clip(plain.scaled(x), -BOUND, BOUND)
         target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -BOUND, BOUND)}
         if not (z != z[0]).any():  # nothing to learn from
@@ -243,7 +255,8 @@ class Measure:
         statistics = build(package)
         distance = DISTANCES[self.distance](package, self.p, statistics, n)
         sample = sample_of(u, z, accepted)
-        with np.errstate(all="ignore"), warnings.catch_warnings(), quiet():
+        seeded = numpy_seeded(derive_seed("metric", seed))
+        with seeded, np.errstate(all="ignore"), warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")  # of fits that go on improving
             distance.initialize(t=0, get_sample=lambda: sample, x_0=target, total_sims=len(u))
         layers = layers_of(statistics, n)

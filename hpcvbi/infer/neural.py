@@ -207,13 +207,19 @@ class Neural:
         return np.stack(drawn)[0] if x.ndim == 1 else np.stack(drawn)
 
     def log_density(self, state: NeuralState, u: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Log density (row,) of the networks at `u` (row, param) given `x` (feature,); not
-        corrected for leakage, and up to a constant where the method's densities are.
+        """Log density (row,) of the networks at `u` (row, param) given `x` (feature,), or (case,
+        row) at (case, row, param) given (case, feature); up to a constant of the case where the
+        method's densities are.
         """
         self._check_fitted(state)
         with isolated(0):
-            density = Conditioned(self._ensemble(state), state, x).log_density(u)
-        return density - np.log(state.u_scale).sum()
+            ensemble = self._ensemble(state)
+            found = [
+                Conditioned(ensemble, state, case).log_density(rows)
+                for case, rows in zip(np.atleast_2d(x), u[None] if x.ndim == 1 else u, strict=True)
+            ]
+        density = np.stack(found) - np.log(state.u_scale).sum()
+        return density[0] if x.ndim == 1 else density
 
     def populations(self, states: Sequence[NeuralState], draws: Draws) -> list[Population]:
         """Return the whole draws of each round, weighted by what was learned up to it."""

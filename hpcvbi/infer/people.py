@@ -118,8 +118,8 @@ class Place:
             f"{self.p:.2g} of people like these)"
         )
         return (
-            f"{why}: the posterior extrapolates. Learn from draws of this person as well, in a study "
-            "of all with another output"
+            f"{why}: the posterior extrapolates. Learn from draws of this person as well, in a "
+            "study of all under another output"
         )
 
 

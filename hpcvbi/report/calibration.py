@@ -1,6 +1,6 @@
 """Calibration over cases with known truth, and how the networks learned: figures and a line."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,6 +68,11 @@ def _coverage(axes: "Axes", result: Judged, ranks: np.ndarray, credibility: np.n
     axes.step(
         np.sort(credibility), share, color=INK, linestyle=(0, (3, 2)), where="post", label="TARP"
     )
+    dense = np.sort(result.numbers["calibration_hpd"])
+    dense = dense[np.isfinite(dense)]
+    if len(dense):
+        dots: Any = {"color": INK, "linestyle": (0, (1, 1)), "label": "highest density"}
+        axes.step(dense, np.arange(1, len(dense) + 1) / len(dense), where="post", **dots)
     axes.set(xlabel="credibility", ylabel="share of truths inside", xlim=(0, 1), ylim=(0, 1))
     axes.legend()
 
@@ -100,11 +105,13 @@ def calibration_line(result: Judged) -> str:
     ]
     levels = " / ".join(f"{level:.0%}" for level in LEVELS)
     tolerance = " / ".join(f"{100 * t:.0f}" for t in result.numbers["coverage_tolerance"])
-    local = result.number("local_p")
+    local, dense = result.number("local_p"), result.number("hpd_p")
     return (
         f"{result.number('calibration_cases'):.0f} simulations with known truth; of these inside "
         f"{levels} intervals: {'; '.join(held)} (± {tolerance} points by chance). p-values: ranks "
         f"{result.numbers['sbc_p'].min():.2g} (the smallest of the parameters), TARP "
-        f"{result.number('tarp_p'):.2g}, L-C2ST at the recording "
+        f"{result.number('tarp_p'):.2g}, regions of highest density "
+        f"{f'{dense:.2g}' if np.isfinite(dense) else 'left out (the method gives no densities)'}, "
+        f"L-C2ST at the recording "
         f"{f'{local:.2g}' if np.isfinite(local) else 'not computed (below 100 cases)'}."
     )

@@ -1,15 +1,17 @@
-"""What must be said beside the numbers, in plain words: warnings first, then plain statements.
+"""What must be said of a person beside the numbers, in plain words: warnings first, then plain
+statements.
 
 A warning is loud: with it, the posterior must not be read as it stands. A statement says how good
 the model is, also where that is not flattering.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hpcvbi.evaluate.calibration_check import LEVELS
+from hpcvbi.infer.cube_sampler import MIXED
 from hpcvbi.report.read import Judged
 
 IDENTIFIED = 0.5
@@ -22,13 +24,12 @@ EDGE = 0.02
 """Share of the prior at each end that counts as its edge."""
 EXCLUDED = 0.1
 """Share of draws left out of learning from which on the posterior must not be read as it stands."""
-FEW = 8
-"""Up to so many people are named in a sentence."""
-POINT = (
-    "An optimiser found one best point for each person; what is called posterior here has no "
-    "width that means anything, and says nothing about whether the recording identifies a "
-    "parameter"
+DISTANCES = (
+    ("FC", "fc_correlation", "1 - r: {:.2f}"),
+    ("FCD", "fcd", "Kolmogorov-Smirnov distance {:.2f}"),
+    ("power spectrum", "psd", "{:.1f} dB"),
 )
+"""What is compared, the name of its numbers, and its distance in words."""
 
 
 @dataclass(frozen=True)
@@ -59,56 +60,8 @@ def _outdated(result: Judged) -> Iterator[tuple[str, str]]:
         )
 
 
-def summary(results: Sequence[Judged], people: Sequence[str]) -> list[str]:
-    """Say in a few sentences what came out for the whole study."""
-    lines = []
-    if missing := [p for p in people if p not in {r.person for r in results}]:
-        lines.append(f"Not finished: {', '.join(missing)}. Run the study again to go on with it.")
-    if not results:
-        return lines
-    inside = {r.person: bool(r.numbers["inside"]) for r in results}
-    lines.append(
-        "The recording lies inside what the model with its posterior makes, on each fitted feature "
-        f"and jointly: {_count(inside)}."
-    )
-    reach = {
-        r.person: bool(r.numbers["reaches_grid"])
-        for r in results
-        if np.isfinite(r.number("grid_model_r"))
-    }
-    if reach:
-        lines.append(
-            "Under the posterior, the model's FC fits as well as at the best point of a plain grid "
-            f"on fresh noise seeds, to within two standard errors: {_count(reach)}."
-        )
-    for name, than in (
-        ("linear_r", "a linear network on the same connectome"),
-        ("others_r", "the mean FC of the other people, which needs no model"),
-    ):
-        better = {
-            r.person: r.number("model_r") > r.number(name)
-            for r in results
-            if np.isfinite(r.number(name))
-        }
-        if better:
-            lines.append(f"It fits better than {than}: {_count(better)}.")
-    if points := [r.person for r in results if r.point]:
-        lines.append(f"{POINT} ({_names(points) if len(points) <= FEW else len(points)}).")
-        return lines
-    for p in results[0].params:
-        held = {r.person: _identified(r, p.name) for r in results}
-        lines.append(f"The recording identifies {p.name}: {_count(held)}.")
-    return lines
-
-
-def _count(true_of: Mapping[str, bool]) -> str:
-    """Count people, and name the others where they are few."""
-    n, others = len(true_of), [person for person, true in true_of.items() if not true]
-    counted = f"{n - len(others)} of {n} people"
-    return f"{counted} (not {_names(others)})" if 0 < len(others) <= FEW else counted
-
-
-def _identified(result: Judged, name: str) -> bool:
+def identified(result: Judged, name: str) -> bool:
+    """Whether the recording says enough of a parameter."""
     return bool(result.numbers["shrinkage"][result.column(name)] >= IDENTIFIED)
 
 
@@ -118,7 +71,7 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
     if r.unseen:
         yield (
             "extrapolated",
-            f"the recorded {_names(r.unseen)} lies outside everything that was simulated: the "
+            f"the recorded {listed(r.unseen)} lies outside everything that was simulated: the "
             "posterior is an extrapolation. Widen the priors, or leave the feature out.",
         )
     if r.words["place"]:
@@ -128,11 +81,18 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
     if constant := [r.features[i] for i in np.flatnonzero(r.numbers["feature_constant"] == 1)]:
         yield (
             "constant",
-            f"all simulations of the prior have the same {_names(constant)}: it tells nothing "
+            f"all simulations of the prior have the same {listed(constant)}: it tells nothing "
             "about any parameter. Leave it out.",
         )
     if r.words["calibration"] and _covers_too_little(r):
         yield "miscalibrated", _miscalibrated(r)
+    if r.number("r_hat") > MIXED:
+        yield (
+            "not mixed",
+            f"draws of the posterior come by Markov chains, and these do not agree with each other "
+            f"(R-hat {r.number('r_hat'):.2f}, above {MIXED:g}): the posterior may miss a mode, or "
+            "weigh it wrongly. Learn from more draws, or choose a method that draws directly.",
+        )
     if r.number("excluded") >= EXCLUDED:
         yield (
             "excluded",
@@ -193,14 +153,14 @@ def _outside(r: Judged) -> str:
     p = r.number("joint_p")
     if p > JOINT:
         return (
-            f"the recording lies OUTSIDE the posterior predictive range of {_names(alone)}, though "
+            f"the recording lies OUTSIDE the posterior predictive range of {listed(alone)}, though "
             f"all features together look like one of the model's own draws (p = {p:.2g}). Read the "
             "parameters with reserve."
         )
     together = f"all features together (distance {r.number('joint_distance'):.1f}, p = {p:.2g})"
     return (
         "the recording lies OUTSIDE what the model with this posterior makes: "
-        f"{_names([together, *alone])}. Do not read the parameters as this person's."
+        f"{listed([together, *alone])}. Do not read the parameters as this person's."
     )
 
 
@@ -232,13 +192,15 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
         yield "miscalibrated", _miscalibrated(r)
     for sentence in [] if r.point else r.words["identifiability"].splitlines():
         yield "identifiability", sentence
-    if (p := r.number("fc_correlation_p")) <= JOINT:
-        yield (
-            "FC",
-            "the recorded FC is farther from the FC of simulated recordings (measurement noise "
-            f"included) than these are from each other (1 - r: "
-            f"{r.number('fc_correlation_distance'):.2f}, p = {p:.2g}).",
-        )
+    for about, name, distance in DISTANCES:
+        if (p := r.number(f"{name}_p")) <= JOINT:
+            far = distance.format(r.number(f"{name}_distance"))
+            yield (
+                about,
+                f"the recorded {about} is farther from the {about} of simulated recordings "
+                f"(measurement noise included) than these are from each other ({far}, "
+                f"p = {p:.2g}).",
+            )
     for number, info in enumerate(r.learning[:-1]):
         if info.get("message"):
             yield "resampled", f"after round {number}: {info['message']}."
@@ -265,7 +227,7 @@ def _at_edge(r: Judged) -> Iterator[tuple[str, str]]:
         ends = {"lower": p.prior.cdf(lower) < EDGE, "upper": p.prior.cdf(upper) > 1 - EDGE}
         for end, there in ends.items():
             # a posterior as wide as its prior touches both ends and has its own warning
-            if there and _identified(r, p.name):
+            if there and identified(r, p.name):
                 yield (
                     "edge",
                     f"the posterior of {p.name} leans on the {end} end of its prior ({p.low:g} to "
@@ -273,5 +235,6 @@ def _at_edge(r: Judged) -> Iterator[tuple[str, str]]:
                 )
 
 
-def _names(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """Name several in a sentence."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -11,11 +11,13 @@ import numpy as np
 from hpcvbi.features import FEATURES
 from hpcvbi.report.calibration import calibration_curves, calibration_line, training_curves
 from hpcvbi.report.cost import Cost, cost_figure, cost_of
+from hpcvbi.report.curves import curves, distances_line
 from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
-from hpcvbi.report.findings import findings, summary
+from hpcvbi.report.findings import findings
 from hpcvbi.report.fits import grid_scan, overview, yardsticks
 from hpcvbi.report.read import Judged, evidence, judged, people_of, settings_of
 from hpcvbi.report.style import data_uri
+from hpcvbi.report.summary import summary
 from hpcvbi.report.table import glossary, row
 from hpcvbi.store import Store, is_sealed, progress, tombstones
 from hpcvbi.store.durable import write_durably
@@ -65,6 +67,7 @@ def _content(store: Store) -> dict[str, Any]:
         "warnings": [f for of in said.values() for f in of if f.loud],
         "statements": [f for of in said.values() for f in of if f.about in REMARKABLE],
         "said": said,
+        "distances": {r.person: distances_line(r) for r in results},
         "checked": {r.person: calibration_line(r) for r in results},
         "overview": _overview(results),
         "pictures": {r.person: _pictures(store, r) for r in results[:FIGURES_FOR]},
@@ -107,6 +110,12 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
             "simulated posterior draws (dots) and their predictive range (band).",
         ),
         Picture(
+            data_uri(curves(result, seen)),
+            "FCD and power spectrum, which need not be fitted: recorded (dark; red where it is "
+            "farther out than chance allows) against simulated posterior draws (median, and the "
+            "band of 90 % of them).",
+        ),
+        Picture(
             data_uri(yardsticks(result)),
             "FC fit beside its yardsticks. Bars are one standard deviation over draws; hollow "
             "marks are under measurement noise.",
@@ -127,8 +136,9 @@ def _pictures(store: Store, result: Judged) -> list[Picture]:
                 "Calibration over simulations with known truth. Left: ECDF of the truths' ranks "
                 "less the diagonal, with the band that a calibrated one stays in (95 %). Right: "
                 "share of truths inside regions of each credibility; below the diagonal a "
-                "parameter's posteriors are too narrow, while TARP, of all parameters together, "
-                "then lies above it at first.",
+                "parameter's posteriors are too narrow, as are they all where regions of highest "
+                "density lie there, while TARP, of all parameters together, then lies above it at "
+                "first.",
             )
         )
     if any("curve" in info for info in result.learning):

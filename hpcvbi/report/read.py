@@ -11,10 +11,11 @@ from hpcvbi.core.errors import StoreError
 from hpcvbi.core.pairs import correlation
 from hpcvbi.core.prior import PRIORS, Prior
 from hpcvbi.evaluate.judge import EVALUATION
+from hpcvbi.features import CURVES
 from hpcvbi.store import Store
 from hpcvbi.store.arrays import attributes
 
-SAID = ("identifiability", "recording", "calibration", "place")
+SAID = ("distances", "identifiability", "recording", "calibration", "place")
 """Attributes of an evaluation, in words, besides the verdict."""
 
 
@@ -46,7 +47,7 @@ class Judged:
 
     `unseen` names the features whose recorded value lies outside everything that was simulated to
     learn from; `learning` is what each update reported, in the order of the rounds; `words` what
-    `evaluate.judge` said of identifiability, recording, calibration and place. `consent` and
+    `evaluate.judge` said of all that `SAID` names. `consent` and
     `terms` are what the person's data may be used for. A `stale` result was built on data of
     somebody who has withdrawn since.
     """
@@ -87,10 +88,22 @@ class Evidence:
     recorded_fc: np.ndarray  # (pair,)
     model_fc: np.ndarray  # (pair,) mean over the finite predictive draws
     noisy_fc: np.ndarray  # (pair,) the same with measurement noise
+    curves: Mapping[str, "CurveSeen"]
     predicted_features: np.ndarray  # (draw, feature)
     predicted_theta: np.ndarray  # (draw, param)
     predicted_r: np.ndarray  # (draw,) of model FC
     grid: "GridScan | None"
+
+
+@dataclass(frozen=True, eq=False)
+class CurveSeen:
+    """A curve of the recording (point,) and of the finite predictive draws (draw, point), where it
+    is given: `at` (point,). No points where the recording has none.
+    """
+
+    at: np.ndarray
+    recorded: np.ndarray
+    predicted: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +180,10 @@ def evidence(store: Store, result: Judged) -> Evidence:
         recorded_fc=observed["fc"],
         model_fc=_finite_mean(model_fc),
         noisy_fc=_finite_mean(noisy_fc),
+        curves={
+            name: _curve(observed[curve.over], observed[name], predicted[name][0])
+            for name, curve in CURVES.items()
+        },
         predicted_features=predicted["features"][0],
         predicted_theta=store.read(person, "predictive", ["theta"])["theta"],
         predicted_r=correlation(model_fc, observed["fc"]),
@@ -181,6 +198,12 @@ def _grid(store: Store, result: Judged, recorded_fc: np.ndarray) -> GridScan | N
     grid = store.read(result.person, "grid", ["theta", "fc_model"])
     values = grid["theta"][:, result.column(over)]
     return GridScan(over, values, correlation(grid["fc_model"], recorded_fc))
+
+
+def _curve(at: np.ndarray, recorded: np.ndarray, predicted: np.ndarray) -> CurveSeen:
+    there = np.isfinite(recorded)
+    predicted = predicted[:, there]
+    return CurveSeen(at[there], recorded[there], predicted[np.isfinite(predicted).all(1)])
 
 
 def _finite_mean(fc: np.ndarray) -> np.ndarray:

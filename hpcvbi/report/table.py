@@ -66,7 +66,7 @@ def row(result: Judged) -> Row:
 
 def _calibrated(result: Judged) -> str:
     if not np.isfinite(result.number("calibrated")):
-        return ABSENT
+        return "unchecked"
     return f"NO: {result.words['calibration']}" if result.words["calibration"] else "yes"
 
 
@@ -93,8 +93,9 @@ def glossary(params: Sequence[Parameter]) -> list[tuple[str, str]]:
     for label, names in COLUMNS.items():
         said[label] = " ± ".join(EVALUATION[name][1] for name in names)
     said["calibrated"] = (
-        f"{EVALUATION['calibrated'][1]}: ranks of the truths for each parameter, TARP for all "
-        "together, and from 100 cases on L-C2ST at the recording"
+        f"{EVALUATION['calibrated'][1]}: ranks of the truths for each parameter, TARP and, where "
+        "the method gives densities, regions of highest density for all together, and from 100 "
+        "cases on L-C2ST at the recording"
     )
     said["identifiability"] = (
         "what the data leave open: parameters as wide as before, or bound to each other"

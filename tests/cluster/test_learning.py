@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import learning_steps
 import numpy as np
 import pytest
+from conftest import environment
 
 from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.campaign.subjects import people_of, subjects_of
@@ -64,6 +67,30 @@ def test_a_worker_imports_nothing_of_what_its_children_learn_with(executor):
 
     assert learn(executor, learning_steps.surroundings).error is None
     assert list(executor._client.run(loaded).values()) == [[], []]
+
+
+TALK = """
+import logging
+from hpcvbi.cluster import local_executor
+
+def talk():
+    logging.getLogger("distributed.sizeof").warning("mere chatter")
+    logging.getLogger("distributed.worker").error("real trouble")
+
+if __name__ == "__main__":
+    executor = local_executor(".", workers=1)
+    executor._client.run(talk)
+    executor.close()
+"""
+
+
+def test_a_worker_prints_what_is_an_error_and_nothing_less(tmp_path):
+    script = tmp_path / "talk.py"
+    script.write_text(TALK)
+    words = [sys.executable, str(script)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert "real trouble" in done.stderr and "mere chatter" not in done.stderr
 
 
 def test_two_people_learn_at_once_what_the_store_has(executor, finished, tmp_path):

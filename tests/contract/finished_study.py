@@ -16,6 +16,8 @@ from hpcvbi.core.space import Param, Space
 from hpcvbi.evaluate.calibration_check import Cases, calibration_check
 from hpcvbi.evaluate.judge import Evidence, best_grid_point, judge
 from hpcvbi.evaluate.recording_check import recording_check
+from hpcvbi.features import Measured
+from hpcvbi.features.curves import FCD_VALUES, frequencies
 from hpcvbi.store import Driver
 
 SHA = "5" * 64
@@ -23,6 +25,7 @@ REGIONS = tuple(f"Region{k // 2}_{'LR'[k % 2]}" for k in range(10))
 PAIRS = len(REGIONS) * (len(REGIONS) - 1) // 2
 BLOCK = 16
 CASES = 40
+TIMES_S = 0.72 * np.arange(1, 301)
 TERMS = "Open for teaching & tests; do not <redistribute>."
 
 
@@ -34,6 +37,9 @@ class Fate:
     sigma_sd: float = 0.04
     unseen: bool = False
     calibrated: bool = True
+    moves_alike: bool = True
+    short: bool = False
+    r_hat: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,16 @@ def _simulated(
     return {"fc_model": clean, "fc": noisy, "features": features, "status": status}
 
 
+def _curves(draws: int, shift: float = 0.0) -> dict[str, np.ndarray]:
+    """Made-up FCD and spectra about one pattern, with `shift` far from it."""
+    rng = np.random.default_rng(draws)
+    middle = 0.3 + shift + 0.05 * rng.standard_normal((draws, 1))
+    at = frequencies(len(TIMES_S), TIMES_S[0])
+    turn = (0.05 + shift) * np.exp(0.1 * rng.standard_normal((draws, 1)))
+    noise = np.exp(0.1 * rng.standard_normal((draws, len(at))))
+    return {"fcd": ndtr((FCD_VALUES - middle) / 0.15), "psd": noise / (1 + (at / turn) ** 2)}
+
+
 def _round(
     store: Driver,
     person: str,
@@ -107,8 +123,8 @@ def _round(
     arrays: dict[str, np.ndarray],
     features: tuple[str, ...],
 ) -> dict[str, np.ndarray]:
-    keep = () if name.startswith("round_") else ("fc", "fc_model")
-    outputs = record.outputs(keep, features, REGIONS, np.arange(1, 5) * 0.72)
+    keep = {"predictive": record.PREDICTED, "round_000": ()}.get(name, record.COMPARED)
+    outputs = record.outputs(keep, features, REGIONS, TIMES_S)
     theta = store.prepare(person, name, theta, space().params, outputs, BLOCK)
     written = ("status", *(output.name for output in outputs))
     for block in blocks_of(person, name, len(theta), BLOCK):
@@ -140,7 +156,11 @@ def _person(
     np.fill_diagonal(weights, 0)
     connectome = Connectome(weights, 40.0 * np.ones((10, 10)), REGIONS)
     store.put(person, "connectome", *record.connectome(connectome))
-    store.put(person, "observed_data", *record.observed(seen, fc, names, REGIONS))
+    curves = _curves(1, 0.0 if fate.moves_alike else 0.3)
+    if fate.short:
+        curves["fcd"][:] = np.nan
+    measured = Measured(seen[None], fc[None], curves)
+    store.put(person, "observed_data", *record.observed(measured, names, REGIONS, TIMES_S))
 
     theta = space().sample(rng, 40)
     first = simulate(theta)
@@ -155,6 +175,7 @@ def _person(
         "leakage": 0.01,
         "curve": [[0.9, 0.4, 0.3], [1.0, 0.5]],
         "observed_clipped": [fate.unseen, False, False],
+        "r_hat": fate.r_hat,
     }
     store.put(person, "inference_000", *record.inference({"weights": np.zeros((1, 4))}), info)
     store.append("learned", chain=person, label="inference_000", seconds=1.5)
@@ -165,10 +186,10 @@ def _person(
     about = record.learned_from(40, 38, space(), 1)
     store.put(person, "posterior", *record.posterior(samples, space()), about)
     put = partial(_round, store, person)
-    predicted = put("predictive", samples[:24], simulate(samples[:24]), names)
-    store.put(
-        person, "posterior_predictive", *record.posterior_predictive(predicted, names, REGIONS)
-    )
+    simulated = {**simulate(samples[:24]), **_curves(24)}
+    predicted = put("predictive", samples[:24], simulated, names)
+    drawn = record.posterior_predictive(predicted, names, REGIONS, TIMES_S)
+    store.put(person, "posterior_predictive", *drawn)
     values = np.repeat(np.linspace(0.4, 1.4, 5), 2)
     grid_theta = np.column_stack([values, np.full(10, 3e-4)])
     grid = put("grid", grid_theta, simulate(grid_theta), names)
@@ -191,6 +212,8 @@ def _person(
             reliability=np.linspace(0.6, 0.9, 10),
             predicted_model_fc=predicted["fc_model"],
             predicted_fc=predicted["fc"],
+            recorded_curves={name: curve[0] for name, curve in curves.items()},
+            predicted_curves={name: predicted[name] for name in curves},
             grid_best=best,
             fresh_model_fc=fresh["fc_model"],
             fresh_fc=fresh["fc"],
@@ -236,5 +259,8 @@ def _calibration(
         samples = middle + 0.2 * (samples - middle)
     # posteriors given what they are made of: the features would tell more of the truths
     x_observed = np.resize(seen, 2)
-    cases = Cases(np.ones(CASES, bool), truth, seen_of, samples, x_observed, samples[0])
+    points = np.concatenate([truth[:, None], samples], axis=1)
+    density = -((points - seen_of[:, None]) ** 2).sum(-1)
+    kept = np.ones(CASES, bool)
+    cases = Cases(kept, truth, seen_of, samples, density, x_observed, samples[0])
     return calibration_check(cases, 1)

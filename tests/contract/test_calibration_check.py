@@ -17,11 +17,12 @@ from hpcvbi.evaluate.calibration_check import (
     Cases,
     calibration_check,
     calibration_words,
+    pooled,
     unchecked,
 )
 from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.evaluate.recording_check import RECORDING, recording_check
-from hpcvbi.infer import Tsnpe, calibration
+from hpcvbi.infer import Draws, Rejection, Tsnpe, calibration
 
 NAMES, NOISE = ("G", "sigma"), 0.15
 SPACE = Space(tuple(Param(name, 0.5, prior=Uniform(0.0, 1.0)) for name in NAMES))
@@ -33,14 +34,17 @@ def posterior(x, n, rng):
     return x[:, None] + NOISE * ndtri(low + (high - low) * rng.random((len(x), n, x.shape[1])))
 
 
-def exact(count: int, left_out: int = 0) -> Cases:
-    rng = np.random.default_rng(3)
+def exact(count: int, left_out: int = 0, seed: int = 3) -> Cases:
+    rng = np.random.default_rng(seed)
     truth = rng.random((count, 2))
     x = truth + NOISE * rng.standard_normal(truth.shape)
     kept = np.ones(count + left_out, bool)
     kept[:left_out] = False
     seen = np.array([0.4, 0.7])
-    return Cases(kept, truth, x, posterior(x, 99, rng), seen, posterior(seen[None], 500, rng)[0])
+    samples, there = posterior(x, 99, rng), posterior(seen[None], 500, rng)[0]
+    points = np.concatenate([truth[:, None], samples], axis=1)
+    density = -((points - x[:, None]) ** 2).sum(-1)
+    return Cases(kept, truth, x, samples, density, seen, there)
 
 
 def narrow(cases: Cases) -> Cases:
@@ -87,6 +91,46 @@ def test_from_a_hundred_cases_on_the_posterior_at_the_recording_is_tested() -> N
     assert "the posterior at the recording (L-C2ST p = 0.01)" in calibration_words(found, NAMES)
     nowhere = calibration_check(replace(shifted, at_observed=np.empty((0, 2))), 1)
     assert np.isnan(nowhere["local_p"]) and nowhere["calibrated"] == 0
+
+
+def test_regions_of_highest_density_are_looked_at_where_there_are_densities() -> None:
+    cases = exact(100)
+    found = calibration_check(cases, 1)
+    assert found["hpd_p"] > 0.05 and np.isfinite(found["calibration_hpd"]).all()
+    # densities that favour what is far out: draws are exact, and regions hold the wrong share
+    turned = calibration_check(replace(cases, log_density=-(cases.log_density**2)), 1)
+    assert turned["hpd_p"] > 0.05  # another order of the same regions is as good
+    truth, draws = cases.log_density[:, :1], cases.log_density[:, 1:]
+    wrong = np.concatenate([truth - 2.0 * NOISE**2, draws], axis=1)
+    found = calibration_check(replace(cases, log_density=wrong), 1)
+    assert found["hpd_p"] < 1e-3 and found["hpd_width"] < 0 and found["calibrated"] == 0
+    words = calibration_words(found, NAMES)
+    assert words.startswith("the regions of highest density (coverage p ")
+    for none in (np.empty((100, 0)), np.full((100, 100), np.nan)):
+        found = calibration_check(replace(cases, log_density=none), 1)
+        assert np.isnan(found["hpd_p"]) and np.isnan(found["calibration_hpd"]).all()
+        assert found["calibrated"] == 1
+
+
+def test_a_small_error_that_people_share_is_seen_in_all_their_cases_together() -> None:
+    def checked(seed: int, shift: float) -> dict[str, np.ndarray]:
+        cases = exact(90, seed=seed)
+        return calibration_check(replace(cases, samples=cases.samples + np.array([0.0, shift])), 1)
+
+    fine = [checked(seed, 0.0) for seed in range(8)]
+    together = pooled([*fine, unchecked(30, 2)])
+    assert together is not None and together["calibration_cases"] == 720
+    assert together["calibrated"] == 1 and calibration_words(together, NAMES) == ""
+    assert together["calibration_rank"].shape == (720, 2)
+    every = np.array([numbers["coverage"] for numbers in fine])
+    np.testing.assert_allclose(together["coverage"], every.mean(0))
+    off = [checked(seed, 0.04) for seed in range(8)]
+    together = pooled(off)
+    assert together is not None and together["calibrated"] == 0
+    assert together["sbc_p"][1] < min(numbers["sbc_p"][1] for numbers in off) / 10
+    assert "sigma (on average too high: " in calibration_words(together, NAMES)
+    assert pooled(fine[:1]) is None and pooled([unchecked(9, 2), fine[0]]) is None
+    assert pooled([fine[0], {**fine[1], "calibration_draws": np.array(9)}]) is None
 
 
 def test_a_handful_of_cases_says_nothing() -> None:
@@ -149,8 +193,34 @@ def test_posteriors_of_cases_stay_inside_the_region(learned) -> None:
     np.testing.assert_array_equal(found["x"], x[kept])
     assert found["samples"].shape == (kept.sum(), calibration.DRAWS, 2)
     assert algorithm.inside(state, found["samples"].reshape(-1, 2)).all()
+    density = found["log_density"]
+    assert density.shape == (kept.sum(), 1 + calibration.DRAWS)
+    first = algorithm.log_density(state, found["truth"][:1], found["x"][0])
+    assert density[0, 0] == pytest.approx(first[0], rel=1e-4)
+    fifth = algorithm.log_density(state, found["samples"][5], found["x"][5])
+    np.testing.assert_allclose(density[5, 1:], fifth, rtol=1e-4, atol=1e-4)
     assert algorithm.inside(state, found["at_observed"]).all()
     assert len(found["at_observed"]) == calibration.AT_RECORDING
+
+
+def test_a_method_without_densities_gives_none() -> None:
+    algorithm, rng = Rejection(draws=400), np.random.default_rng(8)
+    theta = rng.random((400, 2))
+    draws = Draws.of(theta, simulate(theta, 3))
+    state, _ = algorithm.update(algorithm.init(2, OBSERVED), draws, 1)
+    whole = np.full(400, Status.OK, np.uint8)
+    round_ = {"theta": theta, "status": whole, "features": draws.x}
+    found = calibration.cases(
+        algorithm,
+        SPACE,
+        6,
+        state=algorithm.to_arrays(state),
+        calibration={name: array[:25] for name, array in round_.items()},
+        observed={"features": OBSERVED},
+        round_000=round_,
+    )
+    assert found["log_density"].shape == (25, 0)
+    assert np.isnan(calibration_check(Cases(**found), 1)["hpd_p"])
 
 
 def test_a_method_that_is_right_at_the_recording_alone_has_no_cases() -> None:

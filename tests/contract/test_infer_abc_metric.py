@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
+from hpcvbi.core.seeds import derive_seed
 from hpcvbi.infer import AbcSmc, learn
 from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.metric import Measure
@@ -30,7 +31,7 @@ def test_the_distance_of_wasserstein_is_scipys():
     measure = Measure("wasserstein", "none", 1.0)
     center, scale = measure.scaling(x)
     every = np.ones(50, bool)
-    metric = measure.fit(center, scale, rng.random((50, 2)), x, every, observed)
+    metric = measure.fit(center, scale, rng.random((50, 2)), x, every, observed, 0)
     want = [wasserstein_distance(row / scale[0], observed / scale[0]) for row in x]
     np.testing.assert_allclose(metric(x, observed), want)
 
@@ -57,13 +58,12 @@ def test_distances_are_those_of_pyabc(name, learned):
     p = 1.0 if name == "aggregated" else 2.0
     measure = Measure(name, learned, p)
     center, scale = measure.scaling(x)
-    with numpy_seeded(3):
-        metric = measure.fit(center, scale, u, x, every, OBSERVED)
+    metric = measure.fit(center, scale, u, x, every, OBSERVED, 3)
     statistics = STATISTICS[learned][0](pyabc())
     theirs = DISTANCES[name](pyabc(), p, statistics, 3)
     z, z0 = metric.scaled(x), {KEY: metric.scaled(OBSERVED[None])[0]}
     sample = sample_of(u, z, every)
-    with numpy_seeded(3):
+    with numpy_seeded(derive_seed("metric", 3)):
         theirs.initialize(t=0, get_sample=lambda: sample, x_0=z0, total_sims=200)
     want = [theirs({KEY: row}, z0, 0) for row in z]
     np.testing.assert_allclose(metric(x, OBSERVED), want)

@@ -15,6 +15,7 @@ from hpcvbi.evaluate.calibration_check import unchecked
 from hpcvbi.report import build, findings, judged, summary, table
 from hpcvbi.report.calibration import calibration_curves, calibration_line, training_curves
 from hpcvbi.report.cost import cost_figure, cost_of
+from hpcvbi.report.curves import distances_line
 from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
 from hpcvbi.report.fits import grid_scan, overview, yardsticks
 from hpcvbi.report.read import evidence
@@ -25,8 +26,8 @@ from hpcvbi.store import Store
 HOSTILE = "<script>alert('$x$')</script>"
 FATES = {
     "101": Fate(),
-    "102": Fate(fits=False),
-    "103": Fate(sigma_sd=0.4, unseen=True, calibrated=False),
+    "102": Fate(fits=False, moves_alike=False),
+    "103": Fate(sigma_sd=0.4, unseen=True, calibrated=False, short=True, r_hat=1.4),
 }
 
 
@@ -90,7 +91,7 @@ def test_page_needs_nothing_from_outside(page: str) -> None:
 def test_page_is_small_and_its_pictures_are_whole(page: str) -> None:
     assert len(page.encode()) < 3_000_000
     found = pictures(page)
-    assert len(found) == 7 * len(FATES) + 2
+    assert len(found) == 8 * len(FATES) + 2
     for svg in found:
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         # every reference inside a picture stays inside it
@@ -114,16 +115,17 @@ def test_warnings_are_loud_exactly_where_they_must_be(folder: Path, page: str) -
     assert loud == {
         "101": [],
         "102": ["outside", "unlike"],
-        "103": ["extrapolated", "miscalibrated", "not identified"],
+        "103": ["extrapolated", "miscalibrated", "not mixed", "not identified"],
     }
     shown = Page(page).loud
-    assert len(shown) == 2 * 5  # in the summary, and at the person
+    assert len(shown) == 2 * 6  # in the summary, and at the person
     assert all("WARNING" in text for text in shown)
     assert sum("fc_mean (recorded" in text for text in shown) == 2
     assert sum("not identify sigma" in text for text in shown) == 2
     assert not any("not identify G" in text for text in shown)
     assert sum("everything that was simulated" in text for text in shown) == 2
     assert sum("unlike what the prior predicts" in text for text in shown) == 2
+    assert sum("chains, and these do not agree" in text for text in shown) == 2
     assert sum("not calibrated on 40 simulations" in text for text in shown) == 2
 
 
@@ -133,6 +135,31 @@ def test_summary_counts_people(folder: Path) -> None:
     assert "jointly: 2 of 3 people (not 102)." in said
     assert "identifies sigma: 2 of 3 people (not 103)." in said
     assert "identifies G: 3 of 3 people." in said
+
+
+def test_curves_that_nothing_was_fitted_to_are_compared_in_words(folder: Path, page: str) -> None:
+    results = {result.person: result for result in judged(folder)}
+    about = {p: {f.about for f in findings(r)} for p, r in results.items()}
+    assert {"FCD", "power spectrum"} <= about["102"] and "FCD" not in about["101"] | about["103"]
+    assert distances_line(results["101"]).count("p = ") == 3
+    assert "FCD is not compared: the recording is too short" in distances_line(results["103"])
+    said = " ".join(summary(list(results.values()), list(results)))
+    assert "near to the FCD of simulated recordings as these are to each other: 1 of 2" in said
+    assert "near to the power spectrum of" in said and "2 of 3 people (not 102)" in said
+    assert "too short a recording" in "".join(pictures(page))
+
+
+def test_everybodys_cases_are_pooled_and_the_table_says_who_is_calibrated(
+    folder: Path, page: str
+) -> None:
+    results = judged(folder)
+    (line,) = [line for line in summary(results, []) if line.startswith("Calibration over all")]
+    assert "120 simulations" in line and "together: G (" in line and "(ranks p < 1e-6" in line
+    assert "regions of highest density p < 1e-6)" in line
+    alone = summary(results[:1], [])
+    assert not any(line.startswith("Calibration over all") for line in alone)
+    cells = re.findall(r'<td class="edge"><span class="(yes|no)">(yes|NO)</span></td><td', page)
+    assert cells == [("yes", "yes"), ("yes", "yes"), ("no", "NO")]
 
 
 def test_unflattering_yardsticks_are_said(folder: Path) -> None:
@@ -246,7 +273,7 @@ def test_what_calibration_found_is_said(folder: Path, page: str) -> None:
 def test_nothing_is_said_of_calibration_where_it_was_not_checked(folder: Path) -> None:
     result = judged(folder)[0]
     nothing = replace(result, numbers={**result.numbers, **unchecked(0, 2)})
-    assert calibration_line(nothing) == "" and row_of(nothing)["calibrated"] == "–"
+    assert calibration_line(nothing) == "" and row_of(nothing)["calibrated"] == "unchecked"
 
 
 def test_bad_features_and_an_empty_region_are_said(folder: Path) -> None:

@@ -31,6 +31,16 @@ def test_p_values_of_exact_posteriors_are_uniform():
         assert np.abs(np.sort(p) - (np.arange(60) + 0.5) / 60).max() < 1.95 / np.sqrt(60)
 
 
+def test_references_near_the_data_blame_no_exact_posterior_more_often_than_chance():
+    rng, p = np.random.default_rng(6), []
+    for seed in range(500):
+        u, x = problem(rng, 40)
+        p.append(tarp(posterior(rng, x, 19), u, seed, references_near(u, x, seed)).p_value)
+    for alpha in (0.05, 0.25):
+        error = np.sqrt(alpha * (1 - alpha) / 500)
+        assert abs((np.array(p) <= alpha).mean() - alpha) < 3.3 * error
+
+
 def test_the_exact_posterior_covers_and_its_curve_is_the_diagonal():
     rng = np.random.default_rng(1)
     u, x = problem(rng, CASES)

@@ -5,7 +5,15 @@ import pytest
 from scipy.stats import ks_2samp
 
 from hpcvbi.core.errors import DataError, TooFewSurvivors
-from hpcvbi.evaluate import fc_correlation_check, fc_rmse_check, fcd_check, psd_check
+from hpcvbi.evaluate import (
+    fc_correlation_check,
+    fc_rmse_check,
+    fcd_check,
+    predictive_distances,
+    psd_check,
+)
+from hpcvbi.evaluate.predictive_distance import DISTANCES
+from hpcvbi.features.curves import FCD_VALUES
 
 DRAWS = 39
 CHECKS = {
@@ -54,13 +62,17 @@ def test_fc_distances_are_the_written_ones():
     assert scaled.distance == pytest.approx(1 - np.mean(r))
 
 
-def test_fcd_distance_is_that_of_kolmogorov_and_smirnov_for_any_lengths():
+def test_fcd_distance_is_that_of_kolmogorov_and_smirnov():
     rng = np.random.default_rng(2)
-    recorded = rng.beta(4, 2, 300)
-    draws = [rng.beta(2, 2, 200 + i) for i in range(25)]
-    found = fcd_check(recorded, draws)
+    recorded, draws = rng.beta(4, 2, 300), rng.beta(2, 2, (25, 200))
+    below = [
+        np.searchsorted(np.sort(values), FCD_VALUES, side="right") / len(values)
+        for values in (recorded, *draws)
+    ]
+    found = fcd_check(below[0], np.array(below[1:]))
     exact = np.mean([ks_2samp(recorded, draw).statistic for draw in draws])
-    assert found.distance == pytest.approx(exact, abs=0.006)
+    # between two hundredths lie a few values only
+    assert found.distance == pytest.approx(exact, abs=0.01)
     assert found.p_value == pytest.approx(1 / 26)
 
 
@@ -101,8 +113,27 @@ def test_constant_fc_zero_power_and_other_shapes():
     draws[0] = 0.0
     assert psd_check(recorded, draws).left_out == 1
     assert fc_correlation_check(recorded, draws).left_out == 1
-    for check in (fc_correlation_check, fc_rmse_check, psd_check):
+    for check in CHECKS.values():
         with pytest.raises(DataError, match="share"):
             check(recorded[:3], draws)
-    with pytest.raises(DataError, match="FCD values"):
-        fcd_check(recorded, [*draws, np.zeros(0)])
+
+
+def test_all_distances_at_once_and_what_cannot_be_compared_is_said():
+    rng = np.random.default_rng(6)
+    recorded = {name: made(rng, 1)[0] for name in ("fc", "fcd", "psd")}
+    draws = {name: made(rng, 30) for name in recorded}
+    numbers, words = predictive_distances(recorded, draws)
+    assert numbers.keys() == DISTANCES.keys() and words == ""
+    assert numbers["psd_distance"] == psd_check(recorded["psd"], draws["psd"]).distance
+    assert all(1 / 31 <= numbers[f"{name}_p"] <= 1 for name in CHECKS)
+    recorded["fcd"][:] = np.nan
+    recorded["psd"][10:] = np.nan  # outside a band-pass
+    draws["fc"][15:] = np.nan
+    numbers, words = predictive_distances(recorded, draws)
+    assert np.isnan([numbers["fcd_p"], numbers["fc_correlation_p"]]).all()
+    band = psd_check(recorded["psd"][:10], draws["psd"][:, :10])
+    assert numbers["psd_p"] == band.p_value
+    assert words == (
+        "FC is not compared: only 15 draws have one, 20 are needed; "
+        "FCD is not compared: the recording is too short for one"
+    )

@@ -1,0 +1,98 @@
+"""What a choice found, read from its store: nothing is simulated or written.
+
+verdicts("results/choice")["anna"].probability      # (model,)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpcvbi.campaign.choice import RESULT
+from hpcvbi.config import is_choice
+from hpcvbi.core.errors import StoreError
+from hpcvbi.evaluate.bayes_factors import evidence
+from hpcvbi.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """A person's choice: per model its `probability`, the standard `error` of that, its `prior` and
+    its `effective` particles (all (model,)), the `bayes_factor` (model, other) and which are lower
+    bounds; the `epsilon` (generation,) reached, and how many draws were simulated.
+    """
+
+    person: str
+    models: tuple[str, ...]
+    probability: np.ndarray
+    error: np.ndarray
+    prior: np.ndarray
+    effective: np.ndarray
+    bayes_factor: np.ndarray
+    bound: np.ndarray
+    epsilon: np.ndarray
+    simulated: int
+    particles: float
+    warnings: tuple[str, ...]
+
+    @property
+    def best(self) -> int:
+        """Which model the recording speaks for most, its prior apart."""
+        return int(np.argmax(self.probability / self.prior))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row per model, ready for a table or JSON; `factor` is the Bayes factor of the
+        best model against it.
+        """
+        return [
+            {
+                "person": self.person,
+                "model": name,
+                "probability": float(self.probability[m]),
+                "error": float(self.error[m]),
+                "prior": float(self.prior[m]),
+                "effective": float(self.effective[m]),
+                "best": self.models[self.best],
+                "factor": float(self.bayes_factor[self.best, m]),
+                "factor_is_bound": bool(self.bound[self.best, m]),
+                "evidence": "" if m == self.best else evidence(self.bayes_factor[self.best, m]),
+                "epsilon": float(self.epsilon[-1]),
+                "generations": len(self.epsilon),
+                "draws": self.simulated,
+                "warnings": "; ".join(self.warnings),
+            }
+            for m, name in enumerate(self.models)
+        ]
+
+
+def verdicts(folder: Path | str) -> dict[str, Verdict]:
+    """Return what was found of each person whose choice is done, by name.
+
+    Raises
+    ------
+    StoreError : there is no store of a choice, or it is damaged.
+    """
+    store = Store.open(folder)
+    if not is_choice(store.study):
+        raise StoreError(f"{folder} holds a study, not a choice between studies")
+    people = sorted(person for person, group in store.done_puts() if group == RESULT)
+    return {person: _verdict(store, person) for person in people}
+
+
+def _verdict(store: Store, person: str) -> Verdict:
+    found, about = store.get(person, RESULT)
+    return Verdict(
+        person=person,
+        models=tuple(str(name) for name in found["model"]),
+        probability=found["probability"],
+        error=found["error"],
+        prior=found["prior"],
+        effective=found["effective"],
+        bayes_factor=found["bayes_factor"],
+        bound=found["bound"].astype(bool),
+        epsilon=found["epsilon"],
+        simulated=int(found["simulated"].sum()),
+        particles=float(about["effective"]),
+        warnings=tuple(about["warnings"]),
+    )
