@@ -12,12 +12,13 @@ from functools import partial
 import numpy as np
 
 from hpcvbi.campaign import record
-from hpcvbi.campaign.chain import TRAINING, Chain, Learn, Simulate
 from hpcvbi.campaign.conduct import in_turns, noted, started, starter
+from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.limits import too_many_lost
-from hpcvbi.campaign.loop import Loop, Outcome, Progress
+from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.rivals import Rivals
 from hpcvbi.campaign.stop import Stop, listening
+from hpcvbi.campaign.wishes import TRAINING, Chain, Learn, Simulate
 from hpcvbi.cluster import Executor, seconds_to_work
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import TooFewSurvivors
@@ -105,7 +106,8 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
     subject = next(iter(rivals.subjects.values()))[person]
     x = subject.recorded.features[0]
     names, labels = rivals.lead.features.names, subject.brain.connectome.labels
-    store.put(person, "observed_data", *record.observed(x, subject.recorded.fc[0], names, labels))
+    recorded = record.observed(subject.recorded, names, labels, subject.times_s)
+    store.put(person, "observed_data", *recorded)
     observed, last = ("observed_data", None), dict[str, tuple[str, None]]()
     state = choice.init([len(space) for space in spaces.values()], x, list(prior.values()))
     drawn = choice.propose(state, seed("propose", 0))
