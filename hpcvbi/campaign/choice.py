@@ -105,7 +105,8 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
     subject = next(iter(rivals.subjects.values()))[person]
     x = subject.recorded.features[0]
     names, labels = rivals.lead.features.names, subject.brain.connectome.labels
-    store.put(person, "observed_data", *record.observed(x, subject.recorded.fc[0], names, labels))
+    recorded = record.observed(subject.recorded, names, labels, subject.times_s)
+    store.put(person, "observed_data", *recorded)
     observed, last = ("observed_data", None), dict[str, tuple[str, None]]()
     state = choice.init([len(space) for space in spaces.values()], x, list(prior.values()))
     drawn = choice.propose(state, seed("propose", 0))
