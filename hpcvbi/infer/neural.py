@@ -52,10 +52,10 @@ class Neural:
     mixture, each with its own start and its own held-out rows; training costs that many times more.
     batch, learning_rate, weight_decay, validation, max_epochs, stop_after: the fit; `batch` 0 takes
     a fiftieth of the rows, 50 to 2000; `weight_decay` holds for 256 rows and is scaled by 256 /
-    rows; it stops when the held-out loss has not improved for `stop_after` epochs. truncation:
-    posterior mass given up at each truncation. clip_margin: see `scaling.py`. min_survivors: fewest
-    rows with finite features to learn from. candidates: Sobol points tried before a proposal is
-    filled by resampling.
+    rows; steps grow shorter when the held-out loss stops improving, and it stops when that has not
+    improved for `stop_after` epochs. truncation: posterior mass given up at each truncation.
+    clip_margin: see `scaling.py`. min_survivors: fewest rows with finite features to learn from.
+    candidates: Sobol points tried before a proposal is filled by resampling.
     """
 
     estimator: ClassVar[Estimator]
@@ -146,7 +146,7 @@ class Neural:
         scaling = fit_scaling(some, self.clip_margin)
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
-        table = table_of(draws, whole, center, scale, scaling)
+        table = table_of(draws, whole, center, scale, scaling, self._marks(state, draws))
         state = replace(
             state,
             low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
@@ -269,6 +269,10 @@ class Neural:
     def _estimator(self, state: NeuralState) -> Estimator:
         """What the update after `state` fits."""
         return self.estimator
+
+    def _marks(self, state: NeuralState, draws: Draws) -> np.ndarray:
+        """What the losses are told of each draw beside its parameters: (draw, mark)."""
+        return np.empty((len(draws), 0))
 
     def _fit(self, state: NeuralState, table: Table, seed: int) -> list[Fitted]:
         training = Training(

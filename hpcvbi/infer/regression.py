@@ -1,33 +1,39 @@
 """Rejection ABC with a regression that moves the kept draws to the observation.
 
-With l = logit u, kept draws i at scaled features x + z_i and distance d_i, and Epanechnikov weights
-w_i = 1 - (d_i / max_j d_j)^2, the weighted least squares fit of
+With w = Φ⁻¹(u), kept draws i at scaled features x + z_i and distance d_i, and Epanechnikov weights
+k_i ~ 1 - (d_i / max_j d_j)^2, ridge regression w_i = a + z_i b + e_i with A = sum_i k_i z_i' z_i +
+λ I and leverages q(z) = 1 / sum_i k_i + z A⁻¹ z' (z from the weighted mean) gives
 
-    l_i = a + z_i b + e_i          gives          l_i* = a + s(0) / s(z_i) (l_i - a - z_i b),
+    w_i* = a + sqrt(1 + q(0)) s(0) / s(z_i) e_i / sqrt((1 - k_i q_i) (1 - k_i q_i + q_i)),
 
-with s = 1 (Beaumont, Zhang & Balding 2002, DOI 10.1093/genetics/162.4.2025) or, heteroscedastic,
-log s^2 another such fit to log e_i^2 (after Blum & Francois 2010, DOI 10.1007/s11222-009-9116-0,
-whose fits are networks). The logit keeps draws inside the prior (Hamilton et al. 2005, DOI
-10.1534/genetics.104.036236).
+with s = 1 or, heteroscedastic, log s^2 another such fit to the logarithm of the squared residuals
+(Beaumont, Zhang & Balding 2002, DOI 10.1093/genetics/162.4.2025; after Blum & Francois 2010, DOI
+10.1007/s11222-009-9116-0). Residuals of a fit of many coefficients to few rows are too small, and
+it is least certain where the observation is farthest from them: the first root makes of a residual
+that of a draw which was not fitted, the second adds how uncertain a is. λ is what predicts each
+draw best from all others, e_i / (1 - k_i q_i) being the error (Allen 1974, DOI
+10.1080/00401706.1974.10489157). No line is drawn beyond the least and largest z_i of a feature:
+what one heavy tail says there would be a point on a face of the cube.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 
 from hpcvbi.core.errors import TooFewSurvivors
+from hpcvbi.infer.coordinates import from_real, to_real
 from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
 
-EDGE = 1e-9  # logits of draws nearer to the faces of the cube would rule the fit
 PER_COEFFICIENT = 5
-"""Draws kept for each coefficient of the fit at least: with as many as coefficients there are no
-residuals left, and the posterior would be a point.
+"""Draws kept for each coefficient of the fit at least: with as many as coefficients there is
+nothing left to tell how far a fit errs.
 """
-RIDGE = 1e-6
-"""Of the features' weighted variance: what two equal features say is shared between them."""
+RIDGES = tuple(10.0 ** (k / 2) for k in range(-12, 7))
+"""Penalties λ that are tried, in units of the features' weighted sum of squares."""
+LEAST = 1e-9
+"""Of what is left of a draw's weight when it is predicted from all others."""
 
 
 @dataclass(frozen=True)
@@ -85,25 +91,57 @@ def moved(
     """Return draws `u` (row, param) moved along a weighted regression on `z` (row, feature) to
     z = 0.
     """
-    place = logit(np.clip(u, EDGE, 1.0 - EDGE))
-    intercept, fitted = _fit(place, z, weights)
-    residual = place - fitted
+    line = _fit(to_real(u), z, weights)
+    residual = line.residual
     if heteroscedastic:
         floor = 1e-12 * np.maximum((weights[:, None] * residual**2).sum(axis=0), 1e-300)
-        at_zero, log_variance = _fit(np.log(np.maximum(residual**2, floor)), z, weights)
+        width = _fit(np.log(np.maximum(residual**2, floor)), z, weights)
         # beyond the data a line would stretch without bound
-        residual = residual * np.exp(np.clip(0.5 * (at_zero - log_variance), -2.0, 2.0))
-    return np.clip(expit(intercept + residual), 0.0, 1.0)
+        residual = residual * np.exp(np.clip(0.5 * (width.at_zero - width.fitted), -2.0, 2.0))
+    return from_real(line.at_zero + line.reach * residual)
 
 
-def _fit(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return intercepts (target,) and fitted values (row, target) of a weighted linear fit."""
-    center, mean = weights @ z, weights @ y
-    apart = z - center
-    spread = np.sqrt(weights @ apart**2)
-    apart = apart * np.divide(1.0, spread, out=np.zeros(len(spread)), where=spread > 0)
-    root = np.sqrt(weights)[:, None]
-    gram = (root * apart).T @ (root * apart) + RIDGE * np.eye(z.shape[1])
-    slope = np.linalg.solve(gram, (weights[:, None] * apart).T @ (y - mean))
-    origin = -center * np.divide(1.0, spread, out=np.zeros(len(spread)), where=spread > 0)
-    return mean + origin @ slope, mean + apart @ slope
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """Of a fit: what it says at z = 0, or as near as the rows come (target,), and for the rows
+    (row, target); the residuals (row, target) of draws known but for noise; by how much those at
+    z = 0 are wider (target,).
+    """
+
+    at_zero: np.ndarray
+    fitted: np.ndarray
+    residual: np.ndarray
+    reach: np.ndarray
+
+
+def _fit(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> _Line:
+    """Fit `y` (row, target) to `z` (row, feature), with the penalty that is best for each target;
+    `weights` (row,) sum to 1.
+    """
+    k = weights / (weights**2).sum()  # as many as equal rows that say as much
+    total, center, mean = k.sum(), weights @ z, weights @ y
+    spread = np.sqrt(weights @ (z - center) ** 2)
+    scale = np.divide(1.0, spread, out=np.zeros(len(spread)), where=spread > 0)
+    apart = (z - center) * scale
+    squares, axes = np.linalg.eigh((weights[:, None] * apart).T @ apart)
+    inside = z[weights > 0]
+    nearest = np.clip(0.0, inside.min(axis=0), inside.max(axis=0))
+    apart, origin = apart @ axes, (nearest - center) * scale @ axes
+    along = (weights[:, None] * apart).T @ (y - mean)
+    lines, errors = [], []
+    for ridge in RIDGES:
+        inverse = 1.0 / (np.maximum(squares, 0.0) + ridge)
+        slope = inverse[:, None] * along
+        fitted = mean + apart @ slope
+        leverage = (1.0 + apart**2 @ inverse) / total
+        left = np.maximum(1.0 - k * leverage, LEAST)[:, None]
+        residual = (y - fitted) / np.sqrt(left * (left + leverage[:, None]))
+        reach = np.sqrt(1.0 + (1.0 + origin**2 @ inverse) / total)
+        lines.append((mean + origin @ slope, fitted, residual, np.full(len(mean), reach)))
+        errors.append(weights @ ((y - fitted) / left) ** 2)
+    best = np.argmin(errors, axis=0)
+    parts = zip(*lines, strict=True)
+    return _Line(*(
+        np.stack([part[ridge][..., target] for target, ridge in enumerate(best)], axis=-1)
+        for part in parts
+    ))  # fmt: skip
