@@ -84,8 +84,9 @@ bench-scaling: $(VENV)/.installed-test
 	$(BIN)/python tests/benchmarks/scaling.py $(if $(QUICK),--quick) $(ARGS)
 
 bench-inference: $(VENV)/.installed-test build/sbibm/.installed
-	echo "== measuring inference where the posterior is known: $(if $(QUICK),some minutes,many hours; ARGS='--minutes 60' for a part, the same command resumes)"
+	echo "== measuring inference where the posterior is known: $(if $(QUICK),some minutes,many hours; ARGS='--minutes 60' SBC_ARGS='--minutes 60' for a part, the same command resumes)"
 	$(BIN)/python tests/benchmarks/inference.py $(if $(QUICK),--quick) $(ARGS)
+	$(BIN)/python tests/benchmarks/inference_calibration.py $(if $(QUICK),--quick) $(SBC_ARGS)
 
 bench-vbi: $(VENV)/.installed-test
 	echo "== measuring accuracy on whole brains: $(if $(QUICK),some minutes,hours; ARGS='--minutes 30' for a part, the same command resumes)"

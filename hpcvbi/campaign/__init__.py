@@ -1,6 +1,7 @@
 """Read this first: how a study runs. One generator per person, one loop over all of them.
 
     chain      a person's inference, told as one story: what it waits for, it yields
+    rounds     how it learns alone; together, by one network for all people
     loop       fills the cluster with blocks of all people, marks what comes back, wakes who waited
     plan       what a run would do, at a pace; a forecast says how it would run on a cluster
     extension  a study gets more people, rounds or draws
@@ -12,7 +13,7 @@
     stop       signals that ask a run to stop
     trial      a single simulation, without inference
     reuse      draws of an earlier study of the same brains are learned from again
-    shared     one network for all people of a study; a further person costs no simulations
+    shared     a network for a cohort, from a finished study; nothing is written
     rivals     several studies of the same people, between whose models is chosen
     choice     which of them the recordings speak for: a chain of waves over all models
     verdict    what a choice found
@@ -24,15 +25,14 @@ Nothing finished is ever lost or done twice: what the store holds is not simulat
 judged again, and what a resumed run computes depends on the study alone, never on when or where.
 """
 
-from hpcvbi.campaign.chain import Subject, people_of, subjects_of
 from hpcvbi.campaign.choice import choose
 from hpcvbi.campaign.choice_plan import plan_choice
 from hpcvbi.campaign.conduct import conduct
 from hpcvbi.campaign.export import EXPORTS, export
 from hpcvbi.campaign.extension import Extension, extend, plan_extension
+from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.group import Difference, Group, difference, left_out, pool_people
-from hpcvbi.campaign.loop import Outcome, Progress
 from hpcvbi.campaign.merge import Merged, merge
 from hpcvbi.campaign.pace import Pace, pace_of
 from hpcvbi.campaign.parts import part_of
@@ -40,6 +40,7 @@ from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
 from hpcvbi.campaign.rivals import Rivals, rivals_of
 from hpcvbi.campaign.shared import Cohort, Inferred, learn_together
+from hpcvbi.campaign.subjects import Subject, people_of, subjects_of
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
 from hpcvbi.campaign.verdict import Verdict, verdicts
 from hpcvbi.campaign.whole import rounds_of

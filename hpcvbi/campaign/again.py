@@ -5,6 +5,8 @@ the same store always gives the same result and nothing is tried for ever; only 
 it tried again.
 """
 
+from hpcvbi.campaign.together import NETWORK, ROUND
+from hpcvbi.core.identifier import COHORT
 from hpcvbi.store import Driver
 
 _AFTER_ROUNDS = ("posterior", "predictive", "posterior_predictive")
@@ -20,6 +22,14 @@ def try_again(store: Driver) -> int:
         for group in store.groups(chain)
         if rests_on(group, round)
     }
+    if store.has(COHORT, NETWORK) and any(round == ROUND for _, round, _ in blocks):
+        groups.add((COHORT, NETWORK))
+        groups |= {
+            (chain, group)
+            for chain in store.study["people"]
+            for group in store.groups(chain)
+            if rests_on(group, ROUND) and group != "calibration"
+        }
     store.void(blocks, sorted(groups), superseded=True)
     return len(blocks)
 

@@ -23,7 +23,8 @@ def check_calibration(
 
 
 def check_recording(
-    names: tuple[str, ...], seed: int, observed: Arrays, prior: Arrays
+    names: tuple[str, ...], seed: int, observed: Arrays, prior: Arrays | None = None
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return the numbers of `RECORDING`, and the warning, from draws of the prior."""
-    return recording_check(observed["features"], learnable(prior)[:MOST], names, seed)
+    draws = np.empty((0, len(names))) if prior is None else learnable(prior)[:MOST]
+    return recording_check(observed["features"], draws, names, seed)

@@ -5,29 +5,33 @@ wave each rival's draws are a round, simulated by that rival's study, and what w
 is a data set. So it resumes, stops, is verified and is withdrawn from as any study.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from hpcvbi.campaign import record
-from hpcvbi.campaign.chain import TRAINING, Chain, Learn, Simulate
 from hpcvbi.campaign.conduct import in_turns, noted, started, starter
+from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.limits import too_many_lost
-from hpcvbi.campaign.loop import Loop, Outcome, Progress
+from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.rivals import Rivals
 from hpcvbi.campaign.stop import Stop, listening
+from hpcvbi.campaign.wishes import TRAINING, Chain, Learn, Simulate
 from hpcvbi.cluster import Executor, seconds_to_work
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate.bayes_factors import bayes_factors, warnings_of
+from hpcvbi.evaluate.told_apart import confused, told_apart
 from hpcvbi.infer import choice_steps as steps
 from hpcvbi.infer.choice_state import ChoiceState
+from hpcvbi.infer.steps import learnable
 from hpcvbi.infer.table import effective_size
 from hpcvbi.store import Driver
 
+LOOKED_AT = ("status", "features")
 RESULT = "choice"
 """The data set that is written last."""
 
@@ -102,7 +106,8 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
     subject = next(iter(rivals.subjects.values()))[person]
     x = subject.recorded.features[0]
     names, labels = rivals.lead.features.names, subject.brain.connectome.labels
-    store.put(person, "observed_data", *record.observed(x, subject.recorded.fc[0], names, labels))
+    recorded = record.observed(subject.recorded, names, labels, subject.times_s)
+    store.put(person, "observed_data", *recorded)
     observed, last = ("observed_data", None), dict[str, tuple[str, None]]()
     state = choice.init([len(space) for space in spaces.values()], x, list(prior.values()))
     drawn = choice.propose(state, seed("propose", 0))
@@ -135,7 +140,22 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
         propose = partial(steps.propose, choice, seed("propose", state.round))
         drawn = yield Learn(f"propose_{state.round:03d}", propose, last)
     choice.check(state)
-    store.put(person, RESULT, *_result(rivals, state))
+    first = {name: steps.round_of(0, name) for name in spaces}
+    reads = {r: (r, LOOKED_AT) for r in first.values() if store.is_marked(person, r)}
+    confusion = yield Learn("told_apart", partial(tell_apart, tuple(first.values()), prior), reads)
+    store.put(person, RESULT, *_result(rivals, state, confusion))
+
+
+def tell_apart(
+    rounds: Sequence[str], prior: Mapping[str, float], **draws: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Return how well the rivals' first rounds are told apart, (model, other)."""
+    features = [np.asarray(learnable(draws[name])[:]) if name in draws else None for name in rounds]
+    width = max(x.shape[1] for x in features if x is not None)
+    weights = np.array(list(prior.values()))
+    return told_apart(
+        [np.empty((0, width)) if x is None else x for x in features], weights / weights.sum()
+    )
 
 
 def _check_lost(rivals: Rivals, store: Driver, person: str) -> None:
@@ -151,7 +171,9 @@ def _check_lost(rivals: Rivals, store: Driver, person: str) -> None:
             raise TooFewSurvivors(f"{round}: {words}")
 
 
-def _result(rivals: Rivals, state: ChoiceState) -> tuple[*record.Dataset, dict[str, object]]:
+def _result(
+    rivals: Rivals, state: ChoiceState, confusion: np.ndarray
+) -> tuple[*record.Dataset, dict[str, object]]:
     """What is written of a finished choice."""
     choice, probability = rivals.choice, state.probabilities[-1]
     effective = effective_size(state.particle_weight)
@@ -168,6 +190,7 @@ def _result(rivals: Rivals, state: ChoiceState) -> tuple[*record.Dataset, dict[s
         "effective": np.array([effective_size(w) if len(w) else 0.0 for w in mine]),
         "bayes_factor": factors,
         "bound": bound,
+        "told_apart": confusion,
         "epsilon": state.epsilon,
         "accepted": state.accepted,
         "simulated": state.simulated,
@@ -178,6 +201,6 @@ def _result(rivals: Rivals, state: ChoiceState) -> tuple[*record.Dataset, dict[s
         "effective": effective,
         "rounds": state.round,
         "rounds_asked": choice.rounds,
-        "warnings": said,
+        "warnings": [*said, *confused(list(rivals.studies), confusion)],
     }
     return *record.choice(numbers, list(rivals.studies)), about

@@ -7,9 +7,10 @@ from typing import Any
 
 from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.extension import extension_of
+from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.forecast import check_walltime
 from hpcvbi.campaign.identity import manifest_of
-from hpcvbi.campaign.loop import Outcome, Progress, run
+from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.parts import check_merged
 from hpcvbi.campaign.stamp import stamp
 from hpcvbi.campaign.stop import Stop, listening

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from hpcvbi.campaign import record
-from hpcvbi.campaign.chain import TRAINING, algorithm_of
+from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.campaign.whole import learned_rounds
+from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ExportError
 from hpcvbi.infer import steps
@@ -76,7 +77,7 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
 
 def _run(study: Study, store: Store, person: str) -> Run:
     algorithm = algorithm_of(study)
-    if not isinstance(algorithm, Weighing):
+    if study.inference.cohort or not isinstance(algorithm, Weighing):
         raise ExportError(f"{study.inference.algorithm} has no weighted draws to write for pyABC")
     observed, _ = store.get(person, "observed_data")
     space = record.space_of(store.get(person, "posterior")[1])

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpcvbi.campaign.chain import subjects_of
 from hpcvbi.campaign.identity import manifest_of
+from hpcvbi.campaign.subjects import subjects_of
+from hpcvbi.campaign.together import NETWORK, ROUND, learners
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, is_choice
@@ -122,6 +123,14 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
     }
     stay = {name: sum(_full(store, person, name) for person in people) for name in grown}
     again = {name for name in after if name in superseded or name not in before}
+
+    def simulating(name: str) -> int:
+        """How many people have to simulate draws of a round."""
+        of = {*newcomers, *(people if name in again or name in grown else ())}
+        if new.inference.cohort and name == ROUND:
+            of &= learners(store, [*people, *newcomers])
+        return len(of)
+
     return Extension(
         changes=tuple(lines),
         people=tuple(newcomers),
@@ -130,9 +139,7 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
         grown=grown,
         stay=stay,
         draws={
-            name: draws * (len(newcomers) + len(people) * (name in again or name in grown))
-            - stay.get(name, 0)
-            for name, (draws, _) in after.items()
+            name: draws * simulating(name) - stay.get(name, 0) for name, (draws, _) in after.items()
         },
     )
 
@@ -151,6 +158,7 @@ def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:
         found |= {"calibration"} & rounds_of(old).keys()
     if "inference.draws" in keys:
         found |= {name for name in data_sets_of(old) if name.startswith("inference_")}
+        found |= {NETWORK} if old.inference.cohort else set()
         found |= {name for name in rounds_of(old) if name.startswith("round_")} - {"round_000"}
     if "yardsticks.calibration" in keys:
         found |= {"calibration"} & rounds_of(old).keys()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from hpcvbi.campaign.blocks import LONG_S, SHORT_S
-from hpcvbi.campaign.chain import subjects_of
 from hpcvbi.campaign.pace import stored_pace
 from hpcvbi.campaign.plan import Plan, plan
+from hpcvbi.campaign.subjects import subjects_of
 from hpcvbi.cluster import job_scripts
 from hpcvbi.cluster.capacity import BUSIEST, MOST_BLOCKS, MOST_WORKERS, Capacity, capacity
 from hpcvbi.cluster.pools import Pool, pools_of

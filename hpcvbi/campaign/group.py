@@ -131,7 +131,8 @@ def _samples(store: Store, person: str, space: Space) -> np.ndarray:
 
 def _space(store: Store, person: str) -> Space:
     """What is inferred, in the order of theta's columns, with the study's priors."""
-    names = [str(name) for name in read_rows(store.root / person / "round_000" / "param")]
+    drawn = "round_000" if store.is_marked(person, "round_000") else "predictive"
+    names = [str(name) for name in read_rows(store.root / person / drawn / "param")]
     return Space(tuple(_param(store, person, name) for name in names))
 
 

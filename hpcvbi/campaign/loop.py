@@ -5,17 +5,19 @@ import itertools
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from hpcvbi.campaign import record
-from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
+from hpcvbi.campaign.chain import infer
+from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.limits import Attempts, too_many_lost
 from hpcvbi.campaign.plan import bits_of, block_size, bytes_per_draw, check_blocks
 from hpcvbi.campaign.stop import WALL_TIME, Stop
+from hpcvbi.campaign.subjects import Subject, subjects_of
 from hpcvbi.campaign.whole import lacking
+from hpcvbi.campaign.wishes import Chain, Learn, Simulate, Together, Wish
 from hpcvbi.cluster import Executor, Failure, Learned, Notice
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study
@@ -27,39 +29,6 @@ TICK_S = 0.5
 """How often the loop looks whether it is asked to stop [s]."""
 GRACE_S = 10.0
 """How long a run that is asked to stop waits for blocks at work, and for workers to end [s]."""
-
-
-class Progress(Protocol):
-    """Somebody who is told how it goes."""
-
-    def planned(self, chain: str, round: str, blocks: list[Block], missing: int) -> None:
-        """A round of `blocks` was prepared; `missing` of them have to be computed."""
-
-    def computed(self, report: BlockReport) -> None:
-        """A block lies in the store."""
-
-    def learned(self, chain: str, label: str, seconds: float) -> None:
-        """A learning step is done."""
-
-    def judged(self, chain: str) -> None:
-        """A person is done."""
-
-    def failed(self, chain: str, error: HpcvbiError) -> None:
-        """A person cannot be inferred; the others go on."""
-
-    def notice(self, text: str) -> None:
-        """Something happened to the cluster."""
-
-    def stopping(self, signal: str, seconds: float) -> None:
-        """The run was asked to stop; it waits for blocks at work, at most `seconds`."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How many blocks a run computed, and who could not be inferred, why."""
-
-    blocks: int
-    failed: Mapping[str, HpcvbiError]
 
 
 def run(
@@ -114,7 +83,8 @@ class Loop:
         self._queue: list[tuple[int, int, Block]] = []
         self._order = itertools.count()
         self._left: dict[tuple[str, str], set[int]] = {}
-        self._waiting: dict[str, Simulate | Learn] = {}
+        self._chains: dict[str, Chain] = {}
+        self._waiting: dict[str, Wish] = {}
         self._lost: dict[tuple[str, str], int] = {}
         self._draws: dict[tuple[str, str], int] = {}
         self._attempts = Attempts(study.limits.attempts)
@@ -133,11 +103,17 @@ class Loop:
 
     def run(self, chains: dict[str, Chain]) -> None:
         """Drive every chain to its end."""
-        for name, chain in chains.items():
-            self._advance(name, chain, None)
+        self._chains.update(chains)
+        for name in chains:
+            self._advance(name, None)
         while self._waiting:
             if self.stop.signal:
                 self._wind_down()
+            if wishes := self._together():
+                wish = wishes[min(wishes)]
+                self._chains[wish.chain] = wish.tell()
+                self._advance(wish.chain, None)
+                continue
             while self._queue and self.executor.free:
                 priority, _, block = heapq.heappop(self._queue)
                 self.executor.submit(block, -priority)
@@ -147,13 +123,13 @@ class Loop:
                 if isinstance(outcome, Failure):
                     self._retry(outcome)
                 elif isinstance(outcome, Learned):
-                    self._hand_over(outcome, chains)
+                    self._hand_over(outcome)
                 elif isinstance(outcome, Notice):
                     self.progress.notice(outcome.text)
             for name, wish in list(self._waiting.items()):
                 if isinstance(wish, Simulate) and not self._left[name, wish.round]:
                     del self._waiting[name]
-                    self._advance(name, chains[name], self._read(name, wish))
+                    self._advance(name, self._read(name, wish))
 
     def _wind_down(self) -> None:
         """Take no block any more, mark what is finished, stop."""
@@ -167,18 +143,26 @@ class Loop:
         kind = OutOfTime if self.stop.signal == WALL_TIME else Stopped
         raise kind(f"stopped by {self.stop.signal}; {self.computed} blocks are computed, marked")
 
-    def _advance(self, name: str, chain: Chain, answer: Any) -> None:
+    def _together(self) -> dict[str, Together]:
+        """Who waits for a chain of everybody, if nobody waits for anything else."""
+        found = {name: w for name, w in self._waiting.items() if isinstance(w, Together)}
+        return found if len(found) == len(self._waiting) else {}
+
+    def _advance(self, name: str, answer: Any) -> None:
         """Let a chain go on until it has to wait."""
         while True:
             try:
-                wish = chain.send(answer)
+                wish = self._chains[name].send(answer)
                 if isinstance(wish, Simulate):
                     self._prepare(name, wish)
             except StopIteration:
-                self.progress.judged(name)
+                self._end(name)
                 return
             except (TooFewSurvivors, StoreMismatch) as error:
                 self._set_aside(name, error)
+                return
+            if isinstance(wish, Together):
+                self._waiting[name] = wish
                 return
             if isinstance(wish, Learn):
                 self._waiting[name] = wish
@@ -194,6 +178,19 @@ class Loop:
                 return
             else:
                 answer = self._read(name, wish)
+
+    def _end(self, name: str) -> None:
+        """Say that a person is done, or wake those who waited for a chain of everybody."""
+        if name in self.subjects:
+            self.progress.judged(name)
+        for person in sorted(self._wishing(name)):
+            del self._waiting[person]
+            self._advance(person, None)
+
+    def _wishing(self, chain: str) -> list[str]:
+        """Who waits for this chain of everybody."""
+        wishes = self._waiting.items()
+        return [n for n, w in wishes if isinstance(w, Together) and w.chain == chain]
 
     def _read(self, name: str, wish: Simulate) -> dict[str, np.ndarray]:
         return self.store.read(name, wish.round, wish.read)
@@ -269,8 +266,14 @@ class Loop:
         self._mark([BlockReport(block, 0, 0.0, host, digests, block.size, cause=cause)])
 
     def _set_aside(self, name: str, error: HpcvbiError) -> None:
-        """Go on without a person whose draws do not suffice."""
+        """Go on without a person whose draws do not suffice; without all who waited for a chain of
+        everybody.
+        """
         if name in self.failed:
+            return
+        if people := self._wishing(name):
+            for person in sorted(people):
+                self._set_aside(person, error)
             return
         self.failed[name] = error
         self._waiting.pop(name, None)
@@ -279,7 +282,7 @@ class Loop:
         self.store.append("failed", chain=name, error=str(error))
         self.progress.failed(name, error)
 
-    def _hand_over(self, learned: Learned, chains: dict[str, Chain]) -> None:
+    def _hand_over(self, learned: Learned) -> None:
         wish = self._waiting.pop(learned.chain, None)
         if learned.chain in self.failed:
             return
@@ -293,4 +296,4 @@ class Loop:
         spent = {"seconds": took, "occupied": learned.end - learned.begin, "host": learned.host}
         self.store.append("learned", chain=name, label=wish.label, **spent)
         self.progress.learned(name, wish.label, took)
-        self._advance(name, chains[name], learned.result)
+        self._advance(name, learned.result)

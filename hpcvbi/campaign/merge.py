@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hpcvbi.campaign.extension import MOVES
 from hpcvbi.campaign.identity import manifest_of
+from hpcvbi.campaign.parts import check_alone
 from hpcvbi.campaign.whole import JUDGEMENT, lacking
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, identity, taking_part
@@ -61,6 +62,7 @@ def merge(study: Study, stores: Sequence[Path] = (), some: bool = False) -> Merg
     StoreBusy : a driver is at work in one of them.
     StoreError : a part is damaged, there is no room, a withdrawal comes first.
     """
+    check_alone(study)
     output = Path(study.output).resolve()
     folders = _folders(output, stores)
     with ExitStack() as held:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.campaign.chain import Subject
+from hpcvbi.campaign.subjects import Subject
 from hpcvbi.config import Study
 from hpcvbi.core.errors import StoreError
 from hpcvbi.sim.simulate import simulate

@@ -7,7 +7,7 @@ compares people. So parts may run anywhere, at any time, each with a scheduler o
 import re
 from pathlib import Path
 
-from hpcvbi.campaign.chain import people_of, subjects_of
+from hpcvbi.campaign.subjects import people_of, subjects_of
 from hpcvbi.config import Study, check
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.store import Store, parts_in, tombstones
@@ -29,6 +29,7 @@ def part_of(study: Study, which: str) -> Study:
     found = _PART.fullmatch(which)
     if found is None or int(found[1]) > int(found[2]):
         raise ConfigError(f"{which!r} is no part of a study: write K/N with K from 1 to N, 1/4")
+    check_alone(study)
     part, parts = int(found[1]), int(found[2])
     output = Path(study.output)
     people = people_of(study)
@@ -47,6 +48,16 @@ def part_of(study: Study, which: str) -> Study:
     cohort = study.cohort.model_copy(update={"people": tuple(sorted(names)[part - 1 :: parts])})
     folder = output / PARTS / f"{part}-of-{parts}"
     return study.model_copy(update={"cohort": cohort, "output": str(folder)})
+
+
+def check_alone(study: Study) -> None:
+    """Raise ConfigError where people share a network, for then no part of them goes alone."""
+    if study.inference.cohort:
+        with study.at("inference", "cohort"):
+            raise ConfigError(
+                "one network is learned from all people, so the study has no parts: run it as a "
+                "whole, or write cohort: false"
+            )
 
 
 def check_merged(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run would cost at most, from study and people alone. Nothing is computed, or written."""
+"""What a run would cost at most, from study and people. Nothing is computed, or written."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.campaign.blocks import draws_per_block
-from hpcvbi.campaign.chain import Subject, algorithm_of, calibration_draws
+from hpcvbi.campaign.method import algorithm_of, calibration_draws
 from hpcvbi.campaign.pace import ASSUMED, Pace
+from hpcvbi.campaign.subjects import Subject
+from hpcvbi.campaign.together import ROUND, joining
 from hpcvbi.campaign.whole import rounds_of
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError
@@ -65,42 +67,52 @@ class Plan:
 
 def plan(study: Study, subjects: Sequence[Subject], pace: Pace = ASSUMED) -> Plan:
     """Count draws, blocks, inodes, bytes and core-hours of a study; an algorithm that is done early
-    costs less.
+    costs less. Of a store it matters only whose draws a cohort's network is learned from.
     """
-    rounds = []
-    for name, (draws, keep) in rounds_of(study).items():
-        updates = [updates_per_draw(s) for s in subjects]
-        size = sum(draws * bytes_per_draw(study, s, keep) for s in subjects)
-        cuts = [min(draws, block_size(study, s, draws, keep)) for s in subjects]
-        blocks = sum(-(-draws // cut) for cut in cuts)
-        seconds = [cut * its / pace.rate for cut, its in zip(cuts, updates, strict=True)]
-        signals = [
-            cut * simulated_per_draw(study, s) for cut, s in zip(cuts, subjects, strict=True)
-        ]
-        rounds.append(
-            RoundPlan(
-                round=name,
-                draws=draws * len(subjects),
-                blocks=blocks,
-                bytes=size,
-                core_hours=draws * sum(updates) / pace.rate / 3600.0,
-                block=max(cuts),
-                block_seconds=max(seconds),
-                block_bytes=max(signals),
-                # besides what is kept, features and status
-                inodes=blocks * (len(keep) + 2) + INODES_PER_ROUND * len(subjects),
-            )
-        )
+    joins = joining(study, [s.name for s in subjects])
+    learn = [s for s in subjects if s.name not in joins]
+    rounds = tuple(
+        _round(study, name, draws, keep, learn if name == ROUND else subjects, pace)
+        for name, (draws, keep) in rounds_of(study).items()
+    )
     fits = algorithm_of(study).fits
-    steps = len(subjects) * study.inference.rounds
+    steps = len(learn) * study.inference.rounds
     judging = len(subjects) * CALIBRATE_SECONDS * bool(calibration_draws(study))
     inodes = len(subjects) * INODES_PER_PERSON + steps * INODES_PER_STEP
     return Plan(
         people=tuple(s.name for s in subjects),
-        rounds=tuple(rounds),
+        rounds=rounds,
         learning_core_hours=(steps * fits * LEARN_SECONDS_PER_FIT + judging) / 3600.0,
         inodes=inodes + sum(r.inodes for r in rounds),
         pace=pace,
+    )
+
+
+def _round(
+    study: Study,
+    name: str,
+    draws: int,
+    keep: Collection[str],
+    subjects: Sequence[Subject],
+    pace: Pace,
+) -> RoundPlan:
+    """Count a round of `draws` of each of these people."""
+    updates = [updates_per_draw(s) for s in subjects]
+    cuts = [min(draws, block_size(study, s, draws, keep)) for s in subjects]
+    blocks = sum(-(-draws // cut) for cut in cuts)
+    seconds = [cut * its / pace.rate for cut, its in zip(cuts, updates, strict=True)]
+    signals = [cut * simulated_per_draw(study, s) for cut, s in zip(cuts, subjects, strict=True)]
+    return RoundPlan(
+        round=name,
+        draws=draws * len(subjects),
+        blocks=blocks,
+        bytes=sum(draws * bytes_per_draw(study, s, keep) for s in subjects),
+        core_hours=draws * sum(updates) / pace.rate / 3600.0,
+        block=max(cuts),
+        block_seconds=max(seconds),
+        block_bytes=max(signals),
+        # besides what is kept, features and status
+        inodes=blocks * (len(keep) + 2) + INODES_PER_ROUND * len(subjects),
     )
 
 

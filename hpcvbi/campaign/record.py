@@ -1,7 +1,7 @@
 """What is written about a person, as named data with units, in ArviZ's names where it has them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from hpcvbi.core.space import Space
 from hpcvbi.evaluate.calibration_check import LEVELS
 from hpcvbi.evaluate.judge import EVALUATION
 from hpcvbi.features import CURVES, Measured
+from hpcvbi.infer.amortised import AXES, PEOPLE
 from hpcvbi.store import Output, Variable
 
 Dataset = tuple[list[Variable], list[Variable]]
@@ -202,6 +203,22 @@ def inference(arrays: Mapping[str, np.ndarray]) -> Dataset:
     return variables, []
 
 
+def covariates(values: np.ndarray, names: tuple[str, ...]) -> Dataset:
+    """What a network for a cohort is told of a person."""
+    named = Variable("covariate", ("covariate",), np.array(names))
+    return [Variable("covariates", ("covariate",), values)], [named]
+
+
+def network(
+    arrays: Mapping[str, np.ndarray], people: Sequence[str], names: tuple[str, ...]
+) -> Dataset:
+    """State of a cohort's network, with the names of the people it was learned from."""
+    dims = {PEOPLE: ("person", "covariate"), AXES: ("component", "covariate")}
+    variables = [replace(v, dims=dims.get(v.name, v.dims)) for v in inference(arrays)[0]]
+    person = Variable("person", ("person",), np.array(people))
+    return variables, [person, Variable("covariate", ("covariate",), np.array(names))]
+
+
 CHOICE: dict[str, tuple[tuple[str, ...], str]] = {
     "probability": (("model",), "posterior probability of the model"),
     "error": (("model",), "standard error of the probability"),
@@ -209,6 +226,10 @@ CHOICE: dict[str, tuple[tuple[str, ...], str]] = {
     "effective": (("model",), "effective number of the model's particles"),
     "bayes_factor": (("model", "other"), "Bayes factor of the model against the other"),
     "bound": (("model", "other"), "whether the Bayes factor is a lower bound"),
+    "told_apart": (
+        ("model", "other"),
+        "probability that its simulations are the other's",
+    ),
     "epsilon": (("generation",), "largest accepted distance to the recording"),
     "accepted": (("generation",), "accepted draws"),
     "simulated": (("generation",), "simulated draws"),

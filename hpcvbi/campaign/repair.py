@@ -12,16 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hpcvbi.campaign.chain import Chain, Learn, Simulate, Subject, infer, subjects_of
+from hpcvbi.campaign.chain import infer
 from hpcvbi.campaign.choice import RESULT
-from hpcvbi.campaign.loop import Loop, Progress
+from hpcvbi.campaign.follower import Progress
+from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import listening
+from hpcvbi.campaign.subjects import Subject, subjects_of
+from hpcvbi.campaign.together import NETWORK, learn_network
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
+from hpcvbi.campaign.wishes import Chain, Learn, Simulate, Together
 from hpcvbi.cluster import local_executor
 from hpcvbi.config import Study, cohort_of, is_choice
 from hpcvbi.config.sections import Limits
 from hpcvbi.core.block import Block
 from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
+from hpcvbi.core.identifier import COHORT
 from hpcvbi.models.load import file_of
 from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
 
@@ -80,14 +85,15 @@ def repair(
         _let_go(folder)
     with Driver(folder, exact=True) as store, listening() as stop:
         study, damage = _study_of(store), verify(folder).damage
-        people = sorted({d.chain for d in damage if d.group})
+        people = sorted({d.chain for d in damage if d.group} - {COHORT})
+        shared = any(d.chain == COHORT and d.group for d in damage)
         if people and not trust_model:
             _refuse_code(store, study)
         derived = {name for name in people if _is_derived(study, store, damage, name)}
-        subjects = _subjects(store, study, people, everybody=bool(derived))
+        subjects = _subjects(store, study, people, everybody=shared or bool(derived))
         blocks = {(d.chain, d.group, d.block) for d in damage if d.block is not None}
         before = {key: store.digests(*key) for key in blocks}
-        sets = data_sets_of(study)
+        sets = {*data_sets_of(study), NETWORK}
         store.void(
             sorted(key for key in blocks if store.is_marked(*key)),
             sorted({(d.chain, d.group) for d in damage if d.group in sets and d.kind != NO_MARK}),
@@ -106,6 +112,8 @@ def repair(
         try:
             loop.run({s.name: _chain(study, store, s, damage, derived, whole)
                       for s in subjects if s.name in people})  # fmt: skip
+            if shared and not store.has(COHORT, NETWORK):
+                loop.run({COHORT: learn_network(study, subjects[0].brain.space, store)})
         finally:
             loop.close()
         marks = [record for record in store.written if record["kind"] == "block"]
@@ -173,6 +181,10 @@ def _is_finished(store: Store, person: str) -> bool:
 
 
 def _without_mark(store: Store, study: Study, found: Survey) -> Iterator[Damage]:
+    judged = [n for n in store.study["people"] if _is_finished(store, n)]
+    shared = study.inference.cohort and any(not store.is_stale(n, JUDGEMENT) for n in judged)
+    if shared and not store.is_marked(COHORT, NETWORK):
+        yield Damage(COHORT, NETWORK, None, "", NO_MARK, f"store.zarr/{COHORT}/{NETWORK}")
     for person in store.study["people"]:
         if not _is_finished(store, person):
             continue
@@ -249,7 +261,10 @@ def _as_far(chain: Chain, store: Driver, person: str) -> Chain:
             wish = chain.send(answer)
         except StopIteration:
             return
-        if isinstance(wish, Learn):
+        if isinstance(wish, Together):
+            if not (store.is_marked(COHORT, NETWORK) or store.was_marked(COHORT, NETWORK)):
+                return
+        elif isinstance(wish, Learn):
             group = _NEEDS.get(wish.label, wish.label)
             known = store.is_marked(person, group) or store.was_marked(person, group)
             if not known and not wish.label.startswith("propose_"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.campaign.chain import Subject, subjects_of
+from hpcvbi.campaign.subjects import Subject, subjects_of
 from hpcvbi.cluster import check_offer
 from hpcvbi.cohort import Person
 from hpcvbi.config import Study, check, identity_of_choice, named, taking_part

@@ -6,8 +6,8 @@ further person costs no simulations.
         found.theta, found.place.warning()
 
 A person is known to the network by covariates: the summary of the connectome as it is simulated
-(`hpcvbi.brain.summary`), and what else of the person enters a simulation (`OTHERS`). Nothing is
-written: what is learned from everybody is nobody's data, and would outlive a withdrawal.
+(`hpcvbi.campaign.together.NAMES`). Nothing is written: with `inference.cohort` a study does the
+same by itself, and its store knows what a withdrawal takes along.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcvbi.brain.summary import COVARIATES, covariates_of
-from hpcvbi.campaign.chain import POSTERIOR_DRAWS, TRAINING, Subject, people_of, subjects_of
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.campaign.reuse import ROUND, differences
+from hpcvbi.campaign.subjects import Subject, people_of, subjects_of
+from hpcvbi.campaign.together import covariates_of_subject
+from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.config import Study
 from hpcvbi.core.errors import ConfigError, StoreError
 from hpcvbi.core.seeds import derive_seed
@@ -26,16 +28,6 @@ from hpcvbi.infer import Draws, Neural, Npe, steps
 from hpcvbi.infer.amortised import Amortised, AmortisedInfo, AmortisedState, Member, Place
 from hpcvbi.store import Store
 from hpcvbi.store.current import IN_MEMORY
-
-OTHERS: dict[str, str] = {
-    "noise_mean": "mean over regions of the share of measurement noise in the recording",
-    "noise_sd": "its standard deviation over regions",
-    "log_volumes": "natural logarithm of the number of volumes",
-    "log_tr": "natural logarithm of the repetition time [s]",
-}
-"""What follows the summary of the connectome among a person's covariates."""
-NAMES = (*COVARIATES, *OTHERS)
-"""Of all covariates, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ class Cohort:
             )
         found = {}
         for subject in subjects_of(study, people_of(study)):
-            x, c = subject.recorded.features[0], covariates_of_subject(study, subject)
+            x, c = subject.recorded.features[0], _covariates(study, subject)
             seed = derive_seed(self.study.seed, subject.name, "posterior of a cohort")
             u = self.amortised.posterior(self.state, x, c, draws, seed)
             place = self.amortised.place(self.state, x, c)
@@ -103,24 +95,20 @@ def learn_together(study: Study, algorithm: Neural | None = None) -> Cohort:
     space = subjects[0].brain.space
     draws = _draws(store, space, [subject.name for subject in subjects])
     members = [
-        Member(draws[s.name], covariates_of_subject(study, s), s.recorded.features[0])
-        for s in subjects
+        Member(draws[s.name], _covariates(study, s), s.recorded.features[0]) for s in subjects
     ]
     state, info = amortised.update(members, derive_seed(study.seed, "learn together"))
     return Cohort(study, tuple(draws), space, amortised, state, info)
 
 
-def covariates_of_subject(study: Study, subject: Subject) -> np.ndarray:
-    """Return what distinguishes a person's simulations, (covariate,), as `NAMES` names it."""
+def _covariates(study: Study, subject: Subject) -> np.ndarray:
     if study.model.maps:
         with study.at("model", "maps"):
             raise ConfigError(
                 "people differ by regional maps, which a network for a cohort is not told of: "
                 "infer each person alone"
             )
-    noise = 1.0 - subject.reliability
-    others = [noise.mean(), noise.std(), np.log(len(subject.times_s)), np.log(subject.person.tr_s)]
-    return np.concatenate([covariates_of(subject.brain.connectome), others])
+    return covariates_of_subject(subject)
 
 
 def _draws(store: Store, space: Space, people: Sequence[str]) -> Mapping[str, Draws]:

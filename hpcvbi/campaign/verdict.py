@@ -20,7 +20,8 @@ from hpcvbi.store import Store
 class Verdict:
     """A person's choice: per model its `probability`, the standard `error` of that, its `prior` and
     its `effective` particles (all (model,)), the `bayes_factor` (model, other) and which are lower
-    bounds; the `epsilon` (generation,) reached, and how many draws were simulated.
+    bounds; how well simulations are `told_apart` (model, other), see there; the `epsilon`
+    (generation,) reached, and how many draws were simulated.
     """
 
     person: str
@@ -31,6 +32,7 @@ class Verdict:
     effective: np.ndarray
     bayes_factor: np.ndarray
     bound: np.ndarray
+    told_apart: np.ndarray
     epsilon: np.ndarray
     simulated: int
     particles: float
@@ -56,6 +58,7 @@ class Verdict:
                 "best": self.models[self.best],
                 "factor": float(self.bayes_factor[self.best, m]),
                 "factor_is_bound": bool(self.bound[self.best, m]),
+                "recognised": _or_none(self.told_apart[m, m]),
                 "evidence": "" if m == self.best else evidence(self.bayes_factor[self.best, m]),
                 "epsilon": float(self.epsilon[-1]),
                 "generations": len(self.epsilon),
@@ -64,6 +67,10 @@ class Verdict:
             }
             for m, name in enumerate(self.models)
         ]
+
+
+def _or_none(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
 
 
 def verdicts(folder: Path | str) -> dict[str, Verdict]:
@@ -91,6 +98,7 @@ def _verdict(store: Store, person: str) -> Verdict:
         effective=found["effective"],
         bayes_factor=found["bayes_factor"],
         bound=found["bound"].astype(bool),
+        told_apart=found["told_apart"],
         epsilon=found["epsilon"],
         simulated=int(found["simulated"].sum()),
         particles=float(about["effective"]),

@@ -6,8 +6,10 @@ that the person's posterior was learned from.
 
 from collections.abc import Iterable
 
-from hpcvbi.campaign.chain import POSTERIOR_DRAWS, calibration_draws
+from hpcvbi.campaign.chain import POSTERIOR_DRAWS
+from hpcvbi.campaign.method import calibration_draws
 from hpcvbi.campaign.record import COMPARED, PREDICTED
+from hpcvbi.campaign.together import DRAWN, learners
 from hpcvbi.config import Study
 from hpcvbi.core.errors import StoreError
 from hpcvbi.infer.steps import EARLIER
@@ -36,17 +38,22 @@ def data_sets_of(study: Study, learned: int | None = None) -> tuple[str, ...]:
     """Return the data sets of a person that are written whole; at most, or where so many rounds
     are `learned` from.
     """
-    numbers = range(study.inference.rounds if learned is None else learned)
+    cohort = study.inference.cohort
+    numbers = range(study.inference.rounds if learned is None or cohort else learned)
     about = ("connectome", "observed_data", "posterior", "posterior_predictive")
     earlier = () if study.inference.reuse is None else (EARLIER,)
+    earlier = (DRAWN,) if cohort else earlier
     return (*about, *earlier, *(f"inference_{n:03d}" for n in numbers), JUDGEMENT)
 
 
 def learned_rounds(study: Study, store: Store, person: str) -> int:
-    """Return how many rounds a person's posterior was learned from: as it says itself, else as the
-    ledger has them; those of the study where there is no posterior yet.
+    """Return how many rounds of theirs a person's posterior was learned from: as it says itself,
+    else as the ledger has them; those of the study where there is no posterior yet. None of whoever
+    joins a cohort that has its network.
     """
     most = study.inference.rounds
+    if study.inference.cohort:
+        return int(person in learners(store))
     if not _known(store, person, "posterior"):
         return most
     try:

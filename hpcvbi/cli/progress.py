@@ -124,7 +124,8 @@ class Bars(Tally):
     def learned(self, chain: str, label: str, seconds: float) -> None:
         """Show what was learned last."""
         super().learned(chain, label, seconds)
-        self._bars.update(self._tasks[chain], round=label)
+        if chain in self._tasks:  # what is learned from all people has no draws of its own
+            self._bars.update(self._tasks[chain], round=label)
 
 
 @contextlib.contextmanager

@@ -20,12 +20,15 @@ from hpcvbi.store.durable import write_durably
 def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
     """Show everybody's models, and what to mind."""
     for each in found.values():
-        rows = Table(each.person, "P", "+-", "prior", "particles", "best against it", box=None)
+        rows = Table(
+            each.person, "P", "+-", "prior", "particles", "told apart", "best against it", box=None
+        )
         for row in each.rows():
             bound = "> " if row["factor_is_bound"] else ""
             said = f"{bound}{row['factor']:.3g}, {row['evidence']}" if row["evidence"] else "best"
             numbers = *_probability(each, row), f"{row['prior']:.3g}"
-            rows.add_row(row["model"], *numbers, f"{row['effective']:.0f}", said)
+            known = "" if row["recognised"] is None else f"{row['recognised']:.0%}"
+            rows.add_row(row["model"], *numbers, f"{row['effective']:.0f}", known, said)
         console.print(rows)
         console.print(
             f"epsilon {each.epsilon[-1]:.3g} in generation {len(each.epsilon)}, after "

@@ -111,6 +111,11 @@ class Inference(Section):
     """Output folder of an earlier study of the same brains and priors, with another seed, whose
     draws of the prior are learned from as well, relative to the working directory; null for none.
     """
+    cohort: bool = False
+    """Whether all people share one network, which is told of each what distinguishes their
+    simulations: a person who joins the study later costs no simulations to learn from. For neural
+    algorithms with rounds: 1.
+    """
 
     def as_settings(self) -> dict[str, Setting]:
         """Return all that the algorithm is made with."""

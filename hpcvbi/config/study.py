@@ -91,6 +91,8 @@ class Study(Document):
             del values["cohort"]["pseudonyms"]
         if self.inference.reuse is None:
             del values["inference"]["reuse"]
+        if not self.inference.cohort:
+            del values["inference"]["cohort"]
         if self.simulation.backend == "cpu":
             del values["simulation"]["backend"]
         if self.encryption is not None:

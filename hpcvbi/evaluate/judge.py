@@ -133,7 +133,8 @@ class Evidence:
 def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return every number of `EVALUATION`, and words: the `verdict` of the predictive check, which
     `distances` are lacking, and what is to be said of `identifiability`, of the `recording` beside
-    the prior predictive and of the `calibration`, empty where nothing is wrong.
+    the prior predictive and of the `calibration`, empty where nothing is wrong; of people who share
+    a network, also of the person's `place` among those that it was learned from.
     """
     e = evidence
     recorded = e.cohort_fc[e.person]
@@ -202,6 +203,7 @@ def judge(evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "identifiability": "\n".join(sentences),
         "recording": e.recording[1],
         "calibration": calibration_words(numbers, e.parameter_names),
+        **({"place": e.info["place"]} if "place" in e.info else {}),
     }
 
 

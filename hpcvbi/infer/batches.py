@@ -139,12 +139,22 @@ class _Mixed:
 
 
 def table_of(
-    draws: Draws, whole: np.ndarray, center: np.ndarray, scale: np.ndarray, scaling: Scaling
+    draws: Draws,
+    whole: np.ndarray,
+    center: np.ndarray,
+    scale: np.ndarray,
+    scaling: Scaling,
+    marks: np.ndarray,
 ) -> Table:
-    """Return the `whole` draws (draw,), streamed where their features are not in memory."""
+    """Return the `whole` draws (draw,), streamed where their features are not in memory; `marks`
+    (draw, mark) follow the parameters as they are.
+    """
+    none, one = np.zeros(marks.shape[1]), np.ones(marks.shape[1])
+    center, scale = np.append(center, none), np.append(scale, one)
+    w = np.hstack([to_real(draws.u), marks])
     if not isinstance(draws.x, np.ndarray):
-        return Streamed(to_real(draws.u), draws.x, whole, center, scale, scaling)
-    return InMemory((to_real(draws.u[whole]) - center) / scale, scaling.apply(draws.x[whole]))
+        return Streamed(w, draws.x, whole, center, scale, scaling)
+    return InMemory((w[whole] - center) / scale, scaling.apply(draws.x[whole]))
 
 
 def sample_of(draws: Draws, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -3,12 +3,16 @@
     none   the features as they are
     mlp    two layers over all features, in any order
     cnn    features are a recording, (channel, time) one channel after the other: causal dilated
-           convolutions over time, averaged over it
+           convolutions over time, averaged over it and standardised over the rows of a batch
     fc     features are the upper triangle of a symmetric matrix of regions, row by row without its
            diagonal: convolutions over the whole matrix
 
+What is averaged over time differs little from row to row: without the standardising, a recording's
+power is learned and hardly anything else.
+
 van den Oord et al. (2016), WaveNet: a generative model for raw audio,
-DOI 10.48550/arXiv.1609.03499; the networks are those of `sbi.neural_nets.embedding_nets`.
+DOI 10.48550/arXiv.1609.03499; Ioffe & Szegedy (2015), Batch normalization, DOI
+10.48550/arXiv.1502.03167; the networks are those of `sbi.neural_nets.embedding_nets`.
 """
 
 from collections.abc import Callable
@@ -82,9 +86,30 @@ def _cnn(architecture: Architecture) -> Any:
         out_channels_per_layer=None,
         pool_kernel_size=1,
         aggregator=nn.Sequential(
-            nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(width, architecture.embedding_size)
+            nn.AdaptiveAvgPool1d(1),
+            nn.Flatten(),
+            _standardised(width),
+            nn.Linear(width, architecture.embedding_size),
         ),
     )
+
+
+def _standardised(width: int) -> Any:
+    import torch
+
+    class Standardised(torch.nn.BatchNorm1d):
+        """Columns of mean 0 and variance 1 over a batch; one row alone is scaled as those before
+        it were.
+        """
+
+        def forward(self, input: Any) -> Any:
+            if len(input) > 1:
+                return super().forward(input)
+            return torch.nn.functional.batch_norm(
+                input, self.running_mean, self.running_var, eps=self.eps
+            )
+
+    return Standardised(width, affine=False)
 
 
 def _fc(architecture: Architecture) -> Any:

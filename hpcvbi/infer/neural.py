@@ -146,7 +146,7 @@ class Neural:
         scaling = fit_scaling(some, self.clip_margin)
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
-        table = table_of(draws, whole, center, scale, scaling)
+        table = table_of(draws, whole, center, scale, scaling, self._marks(state, draws))
         state = replace(
             state,
             low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
@@ -269,6 +269,10 @@ class Neural:
     def _estimator(self, state: NeuralState) -> Estimator:
         """What the update after `state` fits."""
         return self.estimator
+
+    def _marks(self, state: NeuralState, draws: Draws) -> np.ndarray:
+        """What the losses are told of each draw beside its parameters: (draw, mark)."""
+        return np.empty((len(draws), 0))
 
     def _fit(self, state: NeuralState, table: Table, seed: int) -> list[Fitted]:
         training = Training(

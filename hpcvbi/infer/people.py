@@ -118,8 +118,8 @@ class Place:
             f"{self.p:.2g} of people like these)"
         )
         return (
-            f"{why}: the posterior extrapolates. Simulate draws of this person, and learn again "
-            "with them"
+            f"{why}: the posterior extrapolates. Learn from draws of this person as well, in a "
+            "study of all under another output"
         )
 
 

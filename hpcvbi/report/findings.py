@@ -55,7 +55,8 @@ def _outdated(result: Judged) -> Iterator[tuple[str, str]]:
     if result.stale:
         yield (
             "stale",
-            "compared with a cohort of which somebody has withdrawn; run the study again",
+            "compared with, or learned from, a cohort of which somebody has withdrawn; run the "
+            "study again",
         )
 
 
@@ -73,6 +74,8 @@ def _warnings(r: Judged) -> Iterator[tuple[str, str]]:
             f"the recorded {listed(r.unseen)} lies outside everything that was simulated: the "
             "posterior is an extrapolation. Widen the priors, or leave the feature out.",
         )
+    if r.words["place"]:
+        yield "extrapolates to a person", f"{r.words['place']}."
     if r.words["recording"]:
         yield "unlike", r.words["recording"]
     if constant := [r.features[i] for i in np.flatnonzero(r.numbers["feature_constant"] == 1)]:

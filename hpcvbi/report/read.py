@@ -15,7 +15,7 @@ from hpcvbi.features import CURVES
 from hpcvbi.store import Store
 from hpcvbi.store.arrays import attributes
 
-SAID = ("distances", "identifiability", "recording", "calibration")
+SAID = ("distances", "identifiability", "recording", "calibration", "place")
 """Attributes of an evaluation, in words, besides the verdict."""
 
 

@@ -13,8 +13,11 @@ from hpcvbi.store.ledger import lengths
 from hpcvbi.store.rows import StoredRows
 from hpcvbi.store.store import Store
 
-Reads = Mapping[str, tuple[str, tuple[str, ...] | None]]
-"""By a name of the reader's own: a round and its arrays, or a data set and None for all of it."""
+Arrays = tuple[str, ...] | None
+Reads = Mapping[str, tuple[str, Arrays] | tuple[str, Arrays, str]]
+"""By a name of the reader's own: a round and its arrays, or a data set and None for all of it; and
+whose, where it is not the reader's.
+"""
 PATIENCE_S = 60.0
 """How long a network file system may take to show what another host has written [s]."""
 _TICK_S = 0.2
@@ -46,11 +49,12 @@ def read_current(
         time.sleep(_TICK_S)
     store = Store.open(folder)
     found: dict[str, dict[str, np.ndarray | StoredRows]] = {}
-    for name, (group, names) in reads.items():
+    for name, (group, names, *others) in reads.items():
+        whose = others[0] if others else chain
         if names is None:
-            found[name] = dict(store.get(chain, group)[0])
+            found[name] = dict(store.get(whose, group)[0])
         else:
-            found[name] = store.rows(chain, group, names)
+            found[name] = store.rows(whose, group, names)
     stored = [rows for of in found.values() for rows in of.values() if isinstance(rows, StoredRows)]
     small = sum(rows.nbytes for rows in stored) <= IN_MEMORY
     for of in found.values():

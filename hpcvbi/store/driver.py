@@ -15,7 +15,7 @@ import numpy as np
 
 from hpcvbi.core.block import Block, BlockReport
 from hpcvbi.core.errors import StoreError
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import check_chain
 from hpcvbi.core.space import Param
 from hpcvbi.store import keys, marks
 from hpcvbi.store.durable import storage_faults, sweep, write_files
@@ -110,9 +110,9 @@ class Driver(Store):
         """Lay out a round and write its draws (draw, param) durably; return the draws that count.
 
         On resuming these are the stored ones, whatever is given, for the finished blocks belong to
-        them; only where they are damaged do the given ones count. Where more are given, they follow
-        the stored ones, and full blocks keep their marks; where layout or draws change otherwise,
-        the round's blocks lose them.
+        them; only where they are damaged or stale do the given ones count. Where more are given,
+        they follow the stored ones, and full blocks keep their marks; where layout or draws change
+        otherwise, the round's blocks lose them.
         """
         self._the_lock()
         folder = self._group(chain, round)
@@ -121,9 +121,9 @@ class Driver(Store):
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         if theta.ndim != 2 or theta.shape[1] != len(params):
             raise StoreError(f"theta must have shape (draw, {len(params)}), got {theta.shape}")
-        place = chain, round
+        place, stale = (chain, round), self.is_stale(chain, round)
         mark = self._marks.rounds.get(place)
-        stored = self._stored_theta(mark) if mark else None
+        stored = self._stored_theta(mark) if mark and not stale else None
         if stored is not None and stored.shape[1] == len(params):
             theta = np.concatenate([stored, theta[len(stored) :]])
         layout = RoundLayout(tuple(params), tuple(outputs), len(theta), block)
@@ -132,7 +132,7 @@ class Driver(Store):
         same = mark is not None and mark["id"] == identity
         if mark and same and stored is not None and group_holds(self.root, mark, "full"):
             return theta
-        if mark and not same and self._exact:
+        if mark and not same and self._exact and not stale:
             raise differs(f"{chain}/{round}", "its draws or its layout")
         files = encode_round(chain, round, layout, theta, self._about.get(chain, {}), key)
         blind = partial(keys.blind, self.folder, chain)
@@ -213,7 +213,7 @@ class Driver(Store):
         self._the_lock()
         with storage_faults(self.folder):
             for person in people:
-                write_files(self.root, person_files(check_id(person)))
+                write_files(self.root, person_files(check_chain(person)))
 
     def extend(self, study: Mapping[str, Any], sha256: str, groups: Sequence[str]) -> None:
         """Let a larger study take over, durably; `groups` are superseded in everybody there is.

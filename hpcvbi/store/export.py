@@ -72,9 +72,10 @@ def inference_data(tree: xr.DataTree, about: dict[str, str]) -> xr.DataTree:
 
     Every variable has the dimensions (chain, draw, person, ...), without the first two where
     nothing was drawn. Draws of the prior are those of the first round; what of them was left out
-    of learning has NaN in the prior predictive.
+    of learning has NaN in the prior predictive. Who joined a cohort's network has none.
     """
-    prior = gather(tree, "round_000").expand_dims("chain").assign_coords(chain=[0])
+    drew = [person for person, node in tree.children.items() if "round_000" in node.children]
+    prior = gather(tree, "round_000", drew or None).expand_dims("chain").assign_coords(chain=[0])
     groups = {
         "posterior": gather(tree, "posterior"),
         "posterior_predictive": gather(tree, "posterior_predictive"),
@@ -105,7 +106,9 @@ def export_csv(store: Path, target: Path, people: People, about: dict[str, str])
         )
     found = {person: tree[person]["posterior"].to_dataset() for person in tree.children}
     # in the order of the study, which the columns of theta have: groups list theirs in any
-    names = next(iter(tree.children.values()))["round_000"].ds.param.values.tolist()
+    node = next(iter(tree.children.values()))
+    drawn = "round_000" if "round_000" in node.children else "predictive"
+    names = node[drawn].ds.param.values.tolist()
     first = next(iter(found.values()))
     with published(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcvbi.core.errors import KeyRefused, StoreError
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import check_chain
 from hpcvbi.store.durable import make_directory, sync, write_durably
 from hpcvbi.store.seal import DataKey
 from hpcvbi.store.trust import read_json
@@ -139,7 +139,7 @@ def study_key(folder: Path) -> StudyKey:
 
 def data_key(folder: Path, person: str, *, make: bool = False) -> DataKey:
     """Return a person's key; with `make`, a fresh one where there is none."""
-    name = _name(folder), check_id(person)
+    name = _name(folder), check_chain(person)
     path = _path(folder, person)
     if name not in _people or not path.exists():
         _people.pop(name, None)
@@ -185,7 +185,7 @@ def key_named(id: str) -> DataKey | None:
 def forget(folder: Path, person: str) -> None:
     """Delete a person's key, durably: whatever was encrypted with it, wherever, is unreadable."""
     _people.pop((_name(folder), person), None)
-    path = _path(folder, check_id(person))
+    path = _path(folder, check_chain(person))
     if path.parent.is_dir():
         for leftover in path.parent.glob(f"{path.name}*"):
             leftover.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ Five kinds of records are marks:
     block     a block's arrays lie in the store, for the preparation whose `id` it carries
     put       a small group lies in the store, whole
     void      what was said about a round, a block or a group no longer holds
-    stale     a group was built on data of somebody who has withdrawn; until it is put again
+    stale     a group was built on data of somebody who has withdrawn; until it is written again
 
 What a void mark said is remembered until there is a new one, so that whoever writes the same again
 can be held to it; unless an extension of the study superseded it.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from hpcvbi.core.block import BlockReport
 from hpcvbi.core.errors import HpcvbiError, StoreMismatch
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import check_chain
 from hpcvbi.store.layout import check_name
 from hpcvbi.store.ledger import Record, Refused
 from hpcvbi.store.trust import check_record
@@ -32,8 +32,8 @@ class Marks:
     """The state of the ledger after some records; `apply` moves it on.
 
     `void_rounds`, `void_blocks` and `void_puts` are the last marks that were made void; `history`
-    is every mark that ever was, in the order of writing. `pending` are records that the next driver
-    has to append, to carry an extension out.
+    is every mark of files that ever was, in the order of writing. `pending` are records that the
+    next driver has to append, to carry an extension out.
     """
 
     rounds: dict[GroupKey, Record] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Marks:
             self.events.append(record)
             return
         check_record(record)
-        group = (check_id(record["chain"]), check_name(record["group"]))
+        group = (check_chain(record["chain"]), check_name(record["group"]))
         if kind == "prepared":
             _ = (
                 record["id"],
@@ -76,6 +76,7 @@ class Marks:
                 [int(record[k]) for k in ("draws", "block", "blocks")],
             )
             self.rounds[group] = record
+            self.stale.discard(group)
             self.void_rounds.pop(group, None)
             for key, was in list(self.void_blocks.items()):
                 if key[:2] == group and was["id"] != record["id"]:
@@ -112,7 +113,7 @@ class Marks:
                 self._void_block(key)
             if outdated:
                 self._forget(group)
-        if kind != "void":
+        if kind not in ("void", "stale"):
             self.history.append(record)
 
     def supersede(self, groups: Collection[str]) -> None:

@@ -19,6 +19,7 @@ import xarray as xr
 
 from hpcvbi.core.block import blocks_of, runs_of
 from hpcvbi.core.errors import KeyRefused, StoreError
+from hpcvbi.core.identifier import COHORT
 from hpcvbi.store.encode import ATTRIBUTES
 from hpcvbi.store.gathering import gather
 from hpcvbi.store.index import root_attrs
@@ -47,7 +48,7 @@ def open_store(
     path
         The study's output folder, or the store.zarr in it.
     people
-        Whose groups are opened; everybody's by default.
+        Whose groups are opened; every person's by default. `_cohort` is what was learned from all.
     verify
         What the files of rounds are compared with: their size, or with "full" their SHA-256, which
         reads all of them. Data sets written whole are small: they are always compared in full.
@@ -96,7 +97,7 @@ def _groups(folder: Path, marks: Marks, people: Sequence[str] | None) -> dict[Gr
     groups = dict(sorted({**marks.rounds, **marks.puts}.items()))
     groups = {key: mark for key, mark in groups.items() if key[0] not in gone}
     if people is None:
-        return groups
+        return {key: mark for key, mark in groups.items() if key[0] != COHORT}
     known = {chain for chain, _ in groups}
     if strangers := [person for person in people if person not in known]:
         raise StoreError(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hpcvbi.core.errors import StoreError
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import check_chain
 from hpcvbi.store.durable import make_directory, write_durably
 from hpcvbi.store.trust import LARGEST_LOCK, read_json
 
@@ -80,4 +80,4 @@ def bury(folder: Path, stone: Tombstone) -> None:
 
 def stone_path(folder: Path, person: str) -> Path:
     """Where a person's tombstone lies."""
-    return folder / "withdrawn" / f"{check_id(person)}.json"
+    return folder / "withdrawn" / f"{check_chain(person)}.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from hpcvbi.core.errors import HpcvbiError, StoreError
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import check_chain
 from hpcvbi.store import arrays
 from hpcvbi.store.durable import Unanswered, file_digest
 from hpcvbi.store.layout import check_name, shard_path
@@ -66,7 +66,7 @@ def group_holds(root: Path, mark: Record, verify: Verify) -> bool:
 
 def group_path(root: Path, chain: str, group: str) -> Path:
     """Folder of a group; its names are checked, so that it cannot leave the store."""
-    path = root / check_id(chain) / check_name(group)
+    path = root / check_chain(chain) / check_name(group)
     if path.is_symlink() or path.parent.is_symlink():
         raise StoreError(f"{path} leads out of the store by a link: it is not followed")
     return path

@@ -7,6 +7,9 @@
     5. the person's lines in ledger and log, their entry in the manifest; the report
     6. a search for what remains; only then is the tombstone marked as finished
 
+What was learned from all people at once, the person among them, goes in the same steps, its key
+included: it would outlive the withdrawal.
+
 Each step may be repeated: a withdrawal that was killed is completed by the same command, and until
 then no driver opens the store.
 
@@ -18,14 +21,14 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hpcvbi.core.errors import StoreError
-from hpcvbi.core.identifier import check_id
+from hpcvbi.core.identifier import COHORT, check_id
 from hpcvbi.store import keys
 from hpcvbi.store.durable import (
     sha256,
@@ -44,6 +47,10 @@ from hpcvbi.store.progress import read_marks
 from hpcvbi.store.tombstone import Tombstone, bury, read_stone, stone_path
 
 _LARGEST_SEARCHED = 2**26
+_ON_PEOPLE = ("evaluation",)
+"""What of others rests on a person's data."""
+_ON_NETWORK = ("inference_000", "posterior", "predictive", "posterior_predictive", "evaluation")
+"""What of others rests on what was learned from all people."""
 _FIXED = ("kind", "study", "at")
 """What every record has, whoever it is about."""
 
@@ -76,19 +83,21 @@ def withdraw(folder: Path | str, person: str, stale_s: float = STALE_S) -> Withd
         manifests = read_manifests(folder)
         study, marks = manifests[-1].study, read_marks(folder, manifests)
         stone = _begin(folder, person, study, marks)
-        keys.forget(folder, person)
-        _remove_groups(folder, person, manifests[-1].sha256)
+        gone = (person, COHORT) if _learned_from(folder, marks, person) else (person,)
+        for chain in gone:
+            keys.forget(folder, chain)
+        _remove_groups(folder, gone, manifests[-1].sha256)
         ledger = Ledger(folder / "ledger", manifests[0].sha256, lock.check)
         try:
-            _mark_stale(ledger, marks, person, study)
+            _mark_stale(ledger, marks, gone, study)
         finally:
             ledger.close()
-        rewrite(folder / "ledger", lambda line, record: scrubbed(line, record, person))
+        _rewrite(folder, person)
         forget(folder, person)
         _clean_log(folder / "run.log", person)
         (folder / "report.html").unlink(missing_ok=True)
         sync(folder)
-        if traces := _traces(folder, person):
+        if traces := _traces(folder, person, gone):
             raise StoreError(
                 f"of {person} there remain {', '.join(traces)}: remove the cause, then run "
                 f"`hpcvbi withdraw {folder} {person}` again. Until then no driver opens the store."
@@ -134,30 +143,62 @@ def _marked_files(marks: Marks, person: str) -> list[tuple[str, int, str]]:
     return files
 
 
-def _remove_groups(folder: Path, person: str, study_sha256: str) -> None:
+def _learned_from(folder: Path, marks: Marks, person: str) -> bool:
+    """Whether there is what was learned from all people at once, this one perhaps among them: no
+    key is needed to know who had a first round.
+    """
+    known = {(mark["chain"], mark["group"]) for mark in marks.history}
+    learned = (folder / "store.zarr" / COHORT).exists() or any(c == COHORT for c, _ in known)
+    return learned and (person, "round_000") in known
+
+
+def _remove_groups(folder: Path, chains: Iterable[str], study_sha256: str) -> None:
     root = folder / "store.zarr"
     for place in (root, folder / "ledger", folder / "withdrawn"):
         sweep(place)
     for leftover in folder.glob("*.tmp"):
         leftover.unlink(missing_ok=True)
-    if (root / person).exists():
-        shutil.rmtree(root / person)
+    for chain in chains:
+        if (root / chain).exists():
+            shutil.rmtree(root / chain)
     sync(root)
     write_index(root, study_sha256)
 
 
-def _mark_stale(ledger: Ledger, marks: Marks, person: str, study: Mapping[str, Any]) -> None:
-    """The others' evaluations compare with the mean FC of the whole cohort; once the person is out
-    of the ledger and the manifest, all that was built on them has been marked.
+def _mark_stale(
+    ledger: Ledger, marks: Marks, gone: Sequence[str], study: Mapping[str, Any]
+) -> None:
+    """The others' evaluations compare with the mean FC of the whole cohort, and what is learned
+    from all people answers for all; once the person is out of the ledger and the manifest, all that
+    was built on them has been marked.
     """
+    person, rests = gone[0], _ON_NETWORK if COHORT in gone else _ON_PEOPLE
     built_on = [
         {"kind": "stale", "chain": chain, "group": group}
+        for chain, group in sorted((*marks.puts, *marks.rounds))
+        if group in rests and chain not in gone and (chain, group) not in marks.stale
+    ]
+    built_on += [
+        {"kind": "void", "chain": chain, "group": group, "superseded": True}
         for chain, group in sorted(marks.puts)
-        if group == "evaluation" and chain != person and (chain, group) not in marks.stale
+        if chain in gone[1:]
     ]
     known = {*study.get("people", {}), *(chain for chain, _ in (*marks.rounds, *marks.puts))}
     if built_on and person in known:
         ledger.append(*built_on)
+
+
+def _rewrite(folder: Path, person: str) -> None:
+    """Take the person out of the ledger, and what was learned from all people where it is gone."""
+    marks = read_marks(folder, read_manifests(folder))
+    void = all(chain != COHORT for chain, _ in marks.puts)
+
+    def judge(line: bytes, record: Record | None) -> Record | None:
+        if void and record is not None and record.get("chain") == COHORT:
+            return None
+        return scrubbed(line, record, person)
+
+    rewrite(folder / "ledger", judge)
 
 
 def scrubbed(line: bytes, record: Record | None, person: str) -> Record | None:
@@ -189,14 +230,15 @@ def _clean_log(path: Path, person: str) -> None:
             write_durably(path, b"".join(kept))
 
 
-def _traces(folder: Path, person: str) -> list[str]:
-    """What the store still holds of a person."""
-    found = [str(p) for p in (folder / "store.zarr").glob("*") if p.name == person]
-    found += [str(p) for p in (folder / "keys/people").glob(f"{person}.key*")]
+def _traces(folder: Path, person: str, gone: Sequence[str]) -> list[str]:
+    """What the store still holds of a person, and of what went with them."""
+    found = [str(p) for p in (folder / "store.zarr").glob("*") if p.name in gone]
+    for chain in gone:
+        found += [str(p) for p in (folder / "keys/people").glob(f"{chain}.key*")]
     index = json.loads((folder / "store.zarr/zarr.json").read_bytes())
-    if any(n.split("/")[0] == person for n in index["consolidated_metadata"]["metadata"]):
+    if any(n.split("/")[0] in gone for n in index["consolidated_metadata"]["metadata"]):
         found.append("entries of the index of groups")
-    if any(chain == person for chain, _ in _marked(folder)):
+    if any(chain in gone for chain, _ in _marked(folder)):
         found.append("lines of the ledger")
     if knows(folder, person):
         found.append("an entry of a manifest")

@@ -29,7 +29,8 @@ from distributed import Client, LocalCluster
 from synthetic_people import STUDY, recorded_bold, synthetic_connectome
 
 import hpcvbi.sim.cpu
-from hpcvbi.campaign.chain import Simulate, subjects_of
+from hpcvbi.campaign.subjects import subjects_of
+from hpcvbi.campaign.wishes import Simulate
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.cli.progress import Tally

@@ -7,9 +7,10 @@ import pytest
 from conftest import Quiet
 from synthetic_people import synthetic_connectome
 
-from hpcvbi.campaign.chain import Simulate, subjects_of
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import Stop
+from hpcvbi.campaign.subjects import subjects_of
+from hpcvbi.campaign.wishes import Simulate
 from hpcvbi.cluster import Executor, check_offer, start
 from hpcvbi.config import Study, cohort_of, identity, load
 from hpcvbi.core.errors import ConfigError

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from conftest import environment
 
-from hpcvbi.campaign.chain import TRAINING, algorithm_of, people_of, subjects_of
+from hpcvbi.campaign.method import algorithm_of
+from hpcvbi.campaign.subjects import people_of, subjects_of
+from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.cluster import Executor, Learned, local_executor
 from hpcvbi.cluster.settings import THREADS
 from hpcvbi.config import load

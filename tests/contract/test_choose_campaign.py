@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import files, hpcvbi
 from in_process import Enough, Silent, Together
@@ -99,6 +100,7 @@ def test_the_model_that_simulated_a_recording_is_the_probable_one(folder: Path) 
         assert verdict.best == index and verdict.probability[index] > 0.8
         assert verdict.probability.sum() == pytest.approx(1.0)
         assert len(verdict.epsilon) >= 2 and (verdict.epsilon[1:] < verdict.epsilon[:-1]).all()
+        assert np.diag(verdict.told_apart) == pytest.approx(1.0, abs=0.1)
         ratio = verdict.bayes_factor * verdict.bayes_factor.T
         assert ratio == pytest.approx(1.0)
 
@@ -132,6 +134,15 @@ def test_more_rounds_go_on_where_fewer_ended(alone: list[Path], whole: Path) -> 
 def test_another_setting_is_another_choice(alone: list[Path], whole: Path) -> None:
     with pytest.raises(StoreMismatch, match=r"choice\.quantile"):
         chosen(read(alone, whole, quantile=0.3))
+
+
+def test_whose_choice_cannot_be_made_is_set_aside(alone: list[Path]) -> None:
+    folder = alone[0].parent / "strict"
+    rivals = read(alone, folder, rounds=1, draws=32, epsilon="constant", epsilons="1e-9")
+    with Driver.create(rivals.folder, *rivals.manifest()) as store:
+        outcome = run(rivals, store, lambda: Together(rivals.folder), Silent(), Stop())
+    assert "write a larger epsilon" in str(outcome.failed["e1"])
+    assert verdicts(folder) == {}
 
 
 def test_damage_loses_its_marks_and_is_computed_again(

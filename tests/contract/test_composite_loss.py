@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_study import STUDY
 
-from hpcvbi.campaign.chain import algorithm_of
+from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.config import load
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.features import FEATURES, groups_of

@@ -12,10 +12,9 @@ import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch
 from hpcvbi.infer import ALGORITHMS, Draws, Neural, Nle, Nre
-from hpcvbi.infer.apt import Apt, atomic
+from hpcvbi.infer.apt import Apt
 from hpcvbi.infer.batches import InMemory
 from hpcvbi.infer.contrast import others
-from hpcvbi.infer.coordinates import log_prior
 from hpcvbi.infer.ensemble import Ensemble
 from hpcvbi.infer.estimator import Architecture
 from hpcvbi.infer.fitting import Training, fit
@@ -246,25 +245,6 @@ def test_contrasts_are_other_rows_and_each_as_often():
     assert (found != np.arange(20)[:, None]).all()
     assert all(len(set(row)) == 6 for row in found)
     assert (np.bincount(found.ravel(), minlength=20) == 6).all()
-
-
-def test_the_atomic_loss_is_that_of_telling_atoms_apart():
-    import torch
-
-    center, scale = np.array([0.3, -0.2]), np.array([0.5, 2.0])
-
-    class Normal:
-        def log_prob(self, z, x):
-            return -0.5 * ((z - x) ** 2).sum(-1)
-
-    with isolated(2):
-        z, x = torch.randn(5, 2), torch.randn(5, 2)
-        loss = atomic(5, center, scale)(Normal(), z, x).numpy()  # all rows of the batch are atoms
-    z, x = z.numpy(), x.numpy()
-    log_q = -0.5 * ((z[None] - x[:, None]) ** 2).sum(-1)
-    ratio = np.exp(log_q - log_prior(center + scale * z))
-    share = ratio / ratio.sum(1, keepdims=True)
-    np.testing.assert_allclose(loss, -np.log(np.diag(share)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

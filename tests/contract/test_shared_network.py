@@ -9,8 +9,9 @@ from synthetic_people import write_people, write_study
 
 from hpcvbi.campaign import learn_together
 from hpcvbi.campaign.loop import run
-from hpcvbi.campaign.shared import NAMES, covariates_of_subject
+from hpcvbi.campaign.shared import _covariates
 from hpcvbi.campaign.stop import Stop
+from hpcvbi.campaign.together import NAMES
 from hpcvbi.config import Study, cohort_of, identity, load
 from hpcvbi.core.errors import ConfigError, StoreError
 from hpcvbi.infer import Npe, Tsnpe
@@ -93,4 +94,4 @@ def test_what_it_cannot_learn_from_is_said(place):
     mapped = written(place, "known")
     model = mapped.model.model_copy(update={"maps": {"w": ("myelin",)}})
     with pytest.raises(ConfigError, match="regional maps"):
-        covariates_of_subject(mapped.model_copy(update={"model": model}), None)
+        _covariates(mapped.model_copy(update={"model": model}), None)

@@ -205,6 +205,7 @@ INSIDE = {
     "inference.draws": 128,
     "inference.settings": {"members": 3},
     "inference.reuse": "results/earlier",
+    "inference.cohort": True,
     "yardsticks.predictive": 65,
     "yardsticks.calibration": 41,
     "yardsticks.grid.over": "sigma",

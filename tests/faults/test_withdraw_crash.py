@@ -18,6 +18,7 @@ from test_store_crash import EVENTS, OUTPUTS, PARAMS, SIZE, WRITING, compute, in
 
 from hpcvbi.core.block import blocks_of
 from hpcvbi.core.errors import StoreError
+from hpcvbi.core.identifier import COHORT
 from hpcvbi.store import Driver, KeySource, Store, Variable, begin, progress, withdraw
 
 SHA, PEOPLE = "e" * 64, ("anna", "ben")
@@ -25,7 +26,7 @@ MANIFEST = {"study": {"seed": 1}, "people": {"anna": "0" * 64, "ben": "1" * 64}}
 
 
 def make(folder: Path, key: Path | None) -> None:
-    """A finished store of two people."""
+    """A finished store of two people, of whom something was learned together."""
     if key is not None:
         begin(folder, KeySource(file=str(key)))
     with Driver.create(folder, MANIFEST, SHA) as store:
@@ -34,6 +35,8 @@ def make(folder: Path, key: Path | None) -> None:
             for block in store.missing(blocks_of(person, "round_000", len(theta()), SIZE)):
                 store.mark(compute(store, block))
             store.put(person, "evaluation", [Variable("others_r", (), 0.5)])
+        store.append("learned together", of=list(PEOPLE), aside=[])
+        store.put(COHORT, "network", [Variable("person", ("person",), np.array(PEOPLE))])
         store.finish()
     (folder / "run.log").write_text("x  anna  done\nx  ben  done\n")
 
@@ -80,8 +83,8 @@ def complete(folder: Path, whole: Path, key: Path | None, out: Path) -> None:
     os.fsync = lambda descriptor: None
     counts = dict.fromkeys(("begun", "lies", "remains"), 0)
     stones = progress(folder).withdrawn
-    gone = bytes_of(folder, "anna") != bytes_of(whole, "anna")
-    gone |= key is not None and not (folder / "keys/people/anna.key").exists()
+    gone = any(bytes_of(folder, of) != bytes_of(whole, of) for of in ("anna", COHORT))
+    gone |= key is not None and len(list((folder / "keys/people").glob("*.key"))) < 3
     marks = {chain for chain, _, _ in Store.open(folder).done_blocks()}
     counts["begun"] = len(stones)
     counts["lies"] += (gone or marks != {"anna", "ben"}) and not stones
@@ -102,8 +105,8 @@ def complete(folder: Path, whole: Path, key: Path | None, out: Path) -> None:
     counts["lies"] += bytes_of(folder, "ben") != bytes_of(whole, "ben")
     for path in folder.rglob("*"):
         if path.is_file() and path != folder / "withdrawn/anna.json":
-            named = "anna" in str(path.relative_to(folder)) or b"anna" in path.read_bytes()
-            counts["remains"] += named
+            held = f"{path.relative_to(folder)}".encode() + path.read_bytes()
+            counts["remains"] += b"anna" in held or COHORT.encode() in held
     out.write_text(json.dumps(counts))
 
 

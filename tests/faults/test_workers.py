@@ -21,10 +21,11 @@ from synthetic_people import write_study
 from test_store_disk import Disk, disk  # noqa: F401
 
 from hpcvbi.campaign.again import rests_on, try_again
-from hpcvbi.campaign.chain import Chain, Simulate, subjects_of
 from hpcvbi.campaign.limits import WAITED, Attempts, where_lost
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import Stop
+from hpcvbi.campaign.subjects import subjects_of
+from hpcvbi.campaign.wishes import Chain, Simulate
 from hpcvbi.cli.progress import Tally
 from hpcvbi.cluster import Executor, Failure, local_executor
 from hpcvbi.config import Study, cohort_of, identity, load

@@ -55,6 +55,8 @@ class LinearBrain:
     noise: float = 0.3  # r, beside a standard deviation of x of about 1
     bands: int = 5  # groups of modes by eigenvalue
     free_decay: bool = False
+    low: tuple[float, ...] = LOW
+    high: tuple[float, ...] = HIGH
 
     @property
     def n_params(self) -> int:
@@ -72,7 +74,7 @@ class LinearBrain:
 
     @property
     def prior(self) -> Uniform:
-        return Uniform(LOW[: self.n_params], HIGH[: self.n_params])
+        return Uniform(self.low[: self.n_params], self.high[: self.n_params])
 
     def process(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Stationary variance s and coefficient φ of each mode, both (draw, mode)."""

@@ -5,14 +5,17 @@ and given its features.
     p(u | x) ∝ N(x; m(u), C(u))  m, C the exact moments of the features
 
 The grid is laid over the prior, and then anew over where its mass is, so that a posterior is
-resolved by some twenty cells in each direction.
+resolved by some twenty cells in each direction. Many cases share one grid instead, which is fine
+enough for each: as the process has the variance σ² times that of σ = 1, and the noise is beside it,
+
+    m(g, σ) = m₀ + m₁(g) σ²,    C(g, σ) = C₀ + C₁(g) σ² + C₂(g) σ⁴.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from tasks.linear_brain import LinearBrain, made_up_connectome
+from tasks.linear_brain import SIGMA, LinearBrain, made_up_connectome
 from tasks.task import Task
 
 from hpcvbi.core.seeds import generator
@@ -20,6 +23,7 @@ from hpcvbi.core.seeds import generator
 LogDensity = Callable[[np.ndarray], np.ndarray]  # of the unit cube's (draw, param)
 
 CELLS = {2: 40, 3: 16}  # per parameter
+FINE = 60, 500  # cells of g and of σ, where cases share them
 SAMPLES = 10_000
 CHUNK = 400  # cells whose moments are held at once
 KEPT = 1e-9  # mass, relative to the densest cell's, from where on a cell is in the next grid
@@ -82,6 +86,32 @@ def given_features(brain: LinearBrain, x: np.ndarray) -> Grid:
         return log_of_features(brain, brain.prior.natural(u), x[None])[0]
 
     return on_a_grid(log_density, brain.n_params)
+
+
+def given_features_of_many(brain: LinearBrain, x: np.ndarray) -> list[Grid]:
+    """Return the posterior given the features of each case (case, feature), decay being known."""
+    middles = [(np.arange(cells) + 0.5) / cells for cells in FINE]
+    points = np.stack(np.meshgrid(*middles, indexing="ij"), -1).reshape(-1, 2)
+    knots = np.stack(np.meshgrid(middles[0], [0.0, 0.5, 1.0], indexing="ij"), -1).reshape(-1, 2)
+    power = np.linalg.inv(_variances(brain, knots[:3, 1]))
+    weights = _variances(brain, middles[1]) @ power  # (σ, knot)
+
+    def between(known: np.ndarray) -> np.ndarray:
+        parts = known.reshape(FINE[0], 3, -1)
+        return (weights @ parts).reshape(len(points), *known.shape[1:])
+
+    mean, covariance = map(between, brain.feature_moments(brain.prior.natural(knots)))
+    some = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
+    logs = np.concatenate([_log_normal(mean[s], covariance[s], x) for s in some], axis=1)
+    mass = np.exp(logs - logs.max(axis=1, keepdims=True))
+    mass /= mass.sum(axis=1, keepdims=True)
+    return [Grid(points, one, 1 / np.array(FINE)) for one in mass]
+
+
+def _variances(brain: LinearBrain, u: np.ndarray) -> np.ndarray:
+    """Powers 0, 1, 2 of σ² (σ, power), of σ in the unit interval."""
+    sigma = brain.prior.natural(np.column_stack([u, u]))[:, SIGMA]
+    return np.vander(sigma**2, 3, increasing=True)
 
 
 def log_of_features(brain: LinearBrain, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
