@@ -1,7 +1,7 @@
 """What is written about a person, as named data with units, in ArviZ's names where it has them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,13 +47,16 @@ def pairs_coordinate(labels: tuple[str, ...]) -> Variable:
     return Variable("pair", ("pair",), np.array(pair_labels(labels)))
 
 
-def curve_coordinates(times_s: np.ndarray) -> dict[str, Variable]:
-    """Where each of the curves is given, of signals with frames that end at `times_s` [s]."""
+def curve_coordinates(
+    times_s: np.ndarray, names: Container[str] = tuple(CURVES)
+) -> dict[str, Variable]:
+    """Where each of these curves is given, of signals with frames that end at `times_s` [s]."""
     return {
         name: Variable(
             curve.over, (curve.over,), curve.points(len(times_s), times_s[0]), curve.over_unit
         )
         for name, curve in CURVES.items()
+        if name in names
     }
 
 
@@ -78,8 +81,7 @@ def outputs(
         ),
         **{
             name: Output(name, ("draw", at.name), (at,), CURVES[name].unit, doc=CURVES[name].doc)
-            for name, at in curve_coordinates(times_s).items()
-            if name in keep
+            for name, at in curve_coordinates(times_s, keep).items()
         },
     }
     always = Output(
