@@ -24,10 +24,13 @@ Key = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Death:
-    """Blocks that were `at_work` and may have caused it; `crowded` where there were several."""
+    """Blocks that were `at_work` and may have caused it; `crowded` where there were several.
+    `outside` where nothing on the worker caused it.
+    """
 
     at_work: frozenset[Key]
     cause: str
+    outside: bool = False
 
     @property
     def crowded(self) -> bool:
@@ -58,9 +61,9 @@ class Deaths:
     def _look(self, worker: Any, flights: Sequence[Flight]) -> Death:
         if worker.address in self._excused:
             self._excused.discard(worker.address)
-            return Death(frozenset(), "its worker was stopped because of another block")
+            return Death(frozenset(), "its worker was stopped because of another block", True)
         if not self._lives(worker.nanny):
-            return Death(frozenset(), "the whole job of its worker ended")
+            return Death(frozenset(), "the whole job of its worker ended", True)
         at_work = {flight.block.key for flight in flights if worker.address in flight.begun}
         return Death(frozenset(at_work), "its worker was killed")
 

@@ -16,7 +16,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError
 
-from hpcvbi.cluster.deaths import Deaths
+from hpcvbi.cluster.deaths import Death, Deaths
 from hpcvbi.cluster.fetch import Fetch
 from hpcvbi.cluster.flight import Flight, Paces
 from hpcvbi.cluster.learning import Learned, Learning
@@ -78,7 +78,9 @@ class Executor:
         self._offers = Offers(client)
         self._ticked = 0.0
         client.subscribe_topic(BEGUN, self._note)
-        self._learning = Learning(client, folder, lambda done: self._outcomes.put((None, done)))
+        self._learning = Learning(
+            client, folder, lambda done: self._outcomes.put((None, done)), self._judge
+        )
         self._finish: Callable[[], None] = lambda: None
         if dashboard:
             where, self._finish = pages(client, folder)
@@ -261,6 +263,9 @@ class Executor:
             outcome = Failure(flight.block, error, _words(error), blamed=False)
         self._outcomes.put((future, outcome))
 
+    def _judge(self, worker: Any) -> Death:
+        return self._deaths.judge(worker, list(self._running.values()))
+
     def _outcome(self, flight: Flight, future: Future) -> Outcome:
         block = flight.block
         try:
@@ -273,7 +278,7 @@ class Executor:
         except Exception as gone:  # the answer was lost on its way
             return Failure(block, gone, _words(gone), blamed=False)
         if isinstance(error, KilledWorker):
-            death = self._deaths.judge(error.last_worker, list(self._running.values()))
+            death = self._judge(error.last_worker)
             at_work = block.key in death.at_work
             if at_work and death.crowded:
                 self._suspects.add(block.key)

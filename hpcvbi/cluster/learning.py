@@ -27,6 +27,7 @@ from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_
 from distributed.protocol.pickle import dumps, loads
 from distributed.scheduler import NoValidWorkerError
 
+from hpcvbi.cluster.deaths import Death
 from hpcvbi.core.errors import ClusterError, HpcvbiError
 from hpcvbi.store import Reads, StudyKey, is_sealed, lengths, read_current, study_key, unlock
 
@@ -35,7 +36,9 @@ BEGUN = "hpcvbi learning begun"
 PRIORITY = 10
 """Of a step before all blocks: a person waits for it."""
 WAITED = 30
-"""How often a step may lose its worker before it has begun; then the cluster is to blame."""
+"""How often a step may lose its worker before it has begun, or with the worker's whole job; then
+the cluster is to blame.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,18 @@ class _Attempt:
 class Learning:
     """Submits steps to a cluster, again where a process died or an answer was lost.
 
-    `tell` gets one outcome for each step, in a thread of its own.
+    `tell` gets one outcome for each step, in a thread of its own; `judge` says of what a worker
+    died.
     """
 
-    def __init__(self, client: Client, folder: str, tell: Callable[[Learned], object]) -> None:
-        self._client, self._folder, self._tell = client, folder, tell
+    def __init__(
+        self,
+        client: Client,
+        folder: str,
+        tell: Callable[[Learned], object],
+        judge: Callable[[Any], Death],
+    ) -> None:
+        self._client, self._folder, self._tell, self._judge = client, folder, tell, judge
         self._running: dict[str, Future] = {}
         self._begun: dict[object, str] = {}
         self._closed = False
@@ -151,8 +161,10 @@ class Learning:
         except NoValidWorkerError:
             return _lost(attempt, "all workers are gone and none came back")
         except KilledWorker as error:
-            begun = self._begun.get(future.key) == error.last_worker.address
-            cause = "its worker was killed"
+            worker = error.last_worker
+            death = self._judge(worker)
+            begun = self._begun.get(future.key) == worker.address and not death.outside
+            cause = death.cause
         except Exception as error:
             cause = _words(error)
         finally:
@@ -161,7 +173,7 @@ class Learning:
         if attempt.begun >= attempt.allowed:
             return _lost(attempt, f"{cause}, the last of {attempt.begun} times")
         if attempt.waited >= WAITED:
-            return _lost(attempt, f"{WAITED} workers died before they could begin it")
+            return _lost(attempt, f"{WAITED} workers died before they began it, or with their jobs")
         return attempt
 
 

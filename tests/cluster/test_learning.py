@@ -17,6 +17,7 @@ from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.campaign.subjects import people_of, subjects_of
 from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.cluster import Executor, Learned, local_executor
+from hpcvbi.cluster.deaths import Death
 from hpcvbi.cluster.settings import THREADS
 from hpcvbi.config import load
 from hpcvbi.core.errors import ClusterError, StoreError, TooFewSurvivors
@@ -71,6 +72,7 @@ def test_a_worker_imports_nothing_of_what_its_children_learn_with(executor):
 
 TALK = """
 import logging
+from hpcvbi.cluster.deaths import Death
 from hpcvbi.cluster import local_executor
 
 def talk():
@@ -148,3 +150,10 @@ def test_a_ledger_that_is_not_seen_whole_is_waited_for_and_then_refused(finished
     monkeypatch.setattr("hpcvbi.store.current.PATIENCE_S", 0.3)
     with pytest.raises(StoreError, match="on a file system that all hosts share"):
         read_current(folder, "anna", reads, {**seen, name: size + 1})
+
+
+def test_a_step_that_goes_with_its_whole_job_is_not_to_blame(executor, tmp_path, monkeypatch):
+    ended = Death(frozenset(), "the whole job of its worker ended", outside=True)
+    monkeypatch.setattr(executor._learning, "_judge", lambda worker: ended)
+    learned = learn(executor, partial(learning_steps.die, tmp_path, 1, "worker"), 1)
+    assert (learned.error, learned.result) == (None, 1)
