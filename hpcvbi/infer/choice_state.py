@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.infer.stored import Dims, checked, refused
+from hpcvbi.infer.stored import Dims, refused, scalars, typed
 
 STATE_DIMS: Dims = {
     "round": (),
@@ -36,6 +36,7 @@ WHOLE_NUMBERS = (
     "particle_model",
 )  # fmt: skip
 """Arrays of int64; all others are of float64."""
+INFINITE = ("threshold", "epsilon")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,16 +109,9 @@ class ChoiceState:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ChoiceState":
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        found = checked(arrays, STATE_DIMS, ("threshold", "epsilon"))
-        for name, array in found.items():
-            if array.dtype != (np.int64 if name in WHOLE_NUMBERS else np.float64):
-                raise refused(f"{name} has type {array.dtype}")
+        found = typed(arrays, STATE_DIMS, INFINITE, WHOLE_NUMBERS)
         _check(found)
-        values: dict[str, Any] = dict(found)
-        for name, dims in STATE_DIMS.items():
-            if not dims:
-                values[name] = (int if name in WHOLE_NUMBERS else float)(found[name])
-        return cls(**values)
+        return cls(**scalars(found))
 
 
 def _check(found: Mapping[str, np.ndarray]) -> None:

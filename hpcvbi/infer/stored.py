@@ -1,6 +1,7 @@
 """What comes back from a store is checked before it is used: names, types, dimensions, numbers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,27 @@ def checked(
                 raise refused(f"{name} has {size} entries along {dim}, elsewhere {sizes[dim]}")
         found[name] = array
     return found
+
+
+def typed(
+    arrays: Mapping[str, np.ndarray],
+    dims: Dims,
+    infinite: tuple[str, ...],
+    whole_numbers: tuple[str, ...],
+) -> dict[str, np.ndarray]:
+    """Return what `checked` does; StoreMismatch unless `whole_numbers` are int64 and all others are
+    float64.
+    """
+    found = checked(arrays, dims, infinite)
+    for name, array in found.items():
+        if array.dtype != (np.int64 if name in whole_numbers else np.float64):
+            raise refused(f"{name} has type {array.dtype}")
+    return found
+
+
+def scalars(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return arrays as they are, those without dimensions as Python numbers."""
+    return {name: array if array.ndim else array.item() for name, array in found.items()}
 
 
 def refused(what: str) -> StoreMismatch:

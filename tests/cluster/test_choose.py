@@ -7,13 +7,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
 from conftest import command, environment, files, hpcvbi
 from rival_studies import write_rivals
 
 from hpcvbi.store import Store, progress
 
-pytest.importorskip("pyabc")
 SETTINGS = json.dumps({"rounds": 3, "draws": 64, "particles": 24})
 
 

@@ -32,8 +32,6 @@ from hpcvbi.config import load
 from hpcvbi.core.errors import ConfigError, HpcvbiError, StoreError, StoreMismatch
 from hpcvbi.store import Driver, Store, progress, withdraw
 
-pytest.importorskip("pyabc")
-
 
 class Torn(Together):
     """Computes one block at a time, and has had enough after some waits."""

@@ -16,8 +16,6 @@ from hpcvbi.infer.choice import Choice
 from hpcvbi.infer.choice_state import ChoiceState
 from hpcvbi.infer.choice_steps import propose, round_of, update
 
-pytest.importorskip("pyabc")
-
 CHOICE = Choice(rounds=6, draws=120, particles=60)
 X = np.array([0.2, 0.1])
 SIZES = (1, 3)
