@@ -3,42 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-from synthetic_people import REGIONS, TR_S, VOLUMES, synthetic_connectome, write_people, write_study
-
-from hpcvbi import (
-    LINEAR,
-    MODELS,
-    Bold,
-    Brain,
-    Param,
-    Recorded,
-    Space,
-    Uniform,
-    WhiteNoise,
-    simulate,
+from synthetic_people import (
+    VOLUMES,
+    recorded_bold,
+    synthetic_connectome,
+    write_people,
+    write_study,
 )
 
 TRUTHS = {"e1": "gating", "l1": "linear_", "l2": "linear_"}
 """Whose model each person's recording is of, as the rivals are called."""
 SETTINGS = {"rounds": 4, "draws": 64, "particles": 24}
-
-
-def linear_bold(G: float, seed: int, number: int) -> np.ndarray:
-    """Return the BOLD (time, region) of a person whose brain is linear."""
-    period, connectome = 1000.0 * TR_S, synthetic_connectome(number)
-    brain = Brain(
-        connectome.normalised("spectral_radius"),
-        MODELS["linear"],
-        LINEAR,
-        WhiteNoise(("x",)),
-        dt=2.0,
-        duration=period * VOLUMES,
-        burn_in=10080.0,
-        monitors=(Bold("x", period, step=20.0), Recorded(np.zeros(REGIONS))),
-        space=Space((Param("G", 0.02, prior=Uniform(0.0, 0.06)),)),
-        values={"sigma": 1e-3},
-    )
-    return simulate(brain, np.array([[G]]), seed=seed).signals["bold"][0]
 
 
 def write_rivals(folder: Path, people: str = "all", more: str = "") -> list[Path]:
@@ -47,7 +22,8 @@ def write_rivals(folder: Path, people: str = "all", more: str = "") -> list[Path
     if not cohort.exists():
         write_people(cohort, {"e1": 1.15, "l1": 1.0, "l2": 1.0})
         for number, (name, G) in enumerate({"l1": 0.02, "l2": 0.05}.items(), start=1):
-            bold = linear_bold(G, 7 + number, number)
+            connectome = synthetic_connectome(number)
+            bold = recorded_bold(connectome, G, 7 + number, VOLUMES, "linear", "x", 1e-3)
             np.savetxt(cohort / name / "bold.csv", bold, delimiter=",")
     paths = []
     for file, name, change in (

@@ -54,20 +54,28 @@ def synthetic_connectome(seed: int, n: int = REGIONS) -> Connectome:
     return Connectome(weights, np.zeros((n, n)), labels)
 
 
-def recorded_bold(connectome: Connectome, G: float, seed: int, volumes: int) -> np.ndarray:
+def recorded_bold(
+    connectome: Connectome,
+    G: float,
+    seed: int,
+    volumes: int,
+    model: str = "wong_wang_ei",
+    of: str = "S_E",
+    sigma: float = 1.5e-4,
+) -> np.ndarray:
     """Return the BOLD (time, region) of a person with this G, measurement noise included."""
     period = 1000.0 * TR_S
     brain = Brain(
         connectome.normalised("spectral_radius"),
-        MODELS["wong_wang_ei"],
+        MODELS[model],
         LINEAR,
-        WhiteNoise(("S_E",)),
+        WhiteNoise((of,)),
         dt=2.0,
         duration=period * volumes,
         burn_in=10080.0,
-        monitors=(Bold("S_E", period, step=20.0), Recorded(np.zeros(connectome.n_regions))),
+        monitors=(Bold(of, period, step=20.0), Recorded(np.zeros(connectome.n_regions))),
         space=Space((Param("G", 1.0, prior=Uniform(0.0, 2.0)),)),
-        values={"sigma": 1.5e-4},
+        values={"sigma": sigma},
     )
     return simulate(brain, np.array([[G]]), seed=seed).signals["bold"][0]
 

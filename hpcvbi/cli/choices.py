@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hpcvbi.cli.console import make_console
-from hpcvbi.cli.studies import ClusterText, ProfileName, entered, say_unasked
+from hpcvbi.cli.studies import ClusterText, InTurns, ProfileName, entered, say_unasked
 from hpcvbi.core.errors import Stopped
 
 
@@ -34,14 +34,7 @@ def choose(
         bool,
         typer.Option("--plan", help="Only say what it would do and cost at most; writes nothing."),
     ] = False,
-    chain: Annotated[
-        bool,
-        typer.Option(
-            "--chain",
-            help="Put the SLURM job that this runs in back into the queue when its wall time is "
-            "near.",
-        ),
-    ] = False,
+    chain: InTurns = False,
     profile: ProfileName = None,
     cluster: ClusterText = None,
 ) -> None:

@@ -26,6 +26,13 @@ ProfileName = Annotated[
         "else $HPCVBI_PROFILE, else default.yaml there, if there is one.",
     ),
 ]
+InTurns = Annotated[
+    bool,
+    typer.Option(
+        "--chain",
+        help="Put the SLURM job that this runs in back into the queue when its wall time is near.",
+    ),
+]
 ClusterText = Annotated[
     str | None,
     typer.Option(
@@ -75,14 +82,7 @@ def run(
             help="Try failed draws again, and learn anew from what rests on them.",
         ),
     ] = False,
-    chain: Annotated[
-        bool,
-        typer.Option(
-            "--chain",
-            help="Put the SLURM job that this runs in back into the queue when its wall time is "
-            "near.",
-        ),
-    ] = False,
+    chain: InTurns = False,
     part: Part = None,
     profile: ProfileName = None,
     cluster: ClusterText = None,
