@@ -23,7 +23,7 @@ from hpcvbi.cluster.learning import Learned, Learning
 from hpcvbi.cluster.offers import Offers
 from hpcvbi.cluster.outcome import Failure, Notice, Outcome
 from hpcvbi.cluster.pages import pages
-from hpcvbi.cluster.plugins import LeaveInTime, Unlock
+from hpcvbi.cluster.plugins import LeaveInTime, LoseQuietly, Unlock
 from hpcvbi.cluster.settings import CPU, GPU, TASKS_PER_SLOT
 from hpcvbi.cluster.task import BEGUN, simulate_block
 from hpcvbi.cluster.versions import versions
@@ -75,6 +75,7 @@ class Executor:
         if is_sealed(Path(folder)):
             client.register_plugin(Unlock(folder, study_key(Path(folder))))
         client.register_plugin(LeaveInTime())
+        client.register_plugin(LoseQuietly())
         self._offers = Offers(client)
         self._ticked = 0.0
         client.subscribe_topic(BEGUN, self._note)

@@ -1,6 +1,7 @@
 """What every worker is given when it joins: Dask's worker plugins."""
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -27,6 +28,22 @@ class LeaveCtrlC(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Ignore SIGINT in a worker's process."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class LoseQuietly(WorkerPlugin):
+    """A worker's heartbeat may find its scheduler gone before the worker hears that the run has
+    ended. Dask logs that as an error, with a traceback; if something is wrong, the driver says it.
+    """
+
+    name = "hpcvbi-lose-quietly"
+
+    def setup(self, worker: object) -> None:
+        """Leave that line out of the worker's log."""
+        logging.getLogger("distributed.worker").addFilter(_no_lost_heartbeat)
+
+
+def _no_lost_heartbeat(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Failed to communicate with scheduler")
 
 
 class Unlock(WorkerPlugin):

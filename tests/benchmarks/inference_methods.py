@@ -67,7 +67,8 @@ def _sequential(budget: int) -> dict[str, Any]:
 
 
 def _populations(budget: int) -> dict[str, Any]:
-    return {"rounds": 20, "particles": population_size(budget)}  # as many as pyABC's
+    """As many particles as pyABC's, in waves of at least 20 draws."""
+    return {"rounds": min(20, budget // 20), "particles": population_size(budget)}
 
 
 def _nearest(budget: int) -> dict[str, Any]:
