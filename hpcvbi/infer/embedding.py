@@ -51,8 +51,8 @@ def embedded(estimator: Estimator) -> Estimator:
         return net
 
     draw = estimator.sample
-    return Estimator(
-        networks=estimator.networks,
+    return replace(
+        estimator,
         build=build,
         losses=lambda net, z, x: estimator.losses(net, z, net.compressed(x)),
         log_density=lambda net, z, x: estimator.log_density(net, z, net.compressed(x)),

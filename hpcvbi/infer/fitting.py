@@ -1,6 +1,7 @@
 """How a network is fitted: steps of AdamW on mini-batches, shorter and shorter ones as the held-out
 loss stops falling, until it falls no more: at the first length noise of the batches hides what is
-still to be learned.
+still to be learned. Where the loss itself is random, weights are averaged over the last steps:
+Polyak & Juditsky (1992), DOI 10.1137/0330046.
 
 Decoupled weight decay: Loshchilov & Hutter (2019), DOI 10.48550/arXiv.1711.05101. sbi's trainers
 offer no weight decay, which a few hundred draws need; they write log files, print, drop incomplete
@@ -20,6 +21,8 @@ from hpcvbi.infer.isolation import deterministic, device_of, isolated
 LARGEST_GRADIENT = 5.0
 SHORTER = 0.3
 """Factor by which steps are shortened, after seven twentieths of the epochs that end the fit."""
+AVERAGED = 0.99
+"""Share of the last average in the next, where weights are averaged: about a hundred steps."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def fit(
         length = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimiser, factor=SHORTER, patience=7 * training.stop_after // 20, threshold=0.0
         )
+        average = _average(torch, net) if estimator.averaged else None
+        judged = average.module if average else net
         best, kept, loss, since, curve = np.inf, _copy(net), np.nan, 0, []
         while len(curve) < training.max_epochs and since < training.stop_after:
             net.train()
@@ -72,13 +77,15 @@ def fit(
                 losses.mean().backward()
                 torch.nn.utils.clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
                 optimiser.step()
+                if average:
+                    average.update_parameters(net)
                 total, rows = total + float(losses.sum().detach()), rows + len(z)
-            now = _held_out(torch, estimator, net, batches)
+            now = _held_out(torch, estimator, judged, batches)
             curve.append(now)
             length.step(now)
             since += 1
             if now < best:
-                best, kept, loss, since = now, _copy(net), total / rows, 0
+                best, kept, loss, since = now, _copy(judged), total / rows, 0
         weights = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
         return Fitted(weights, layout_of(net), len(curve), loss, best, curve)
 
@@ -94,6 +101,12 @@ def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Any) -> float
             total, rows = total + float(estimator.losses(net, z, x).sum()), rows + len(z)
     torch.set_rng_state(state)
     return total / rows
+
+
+def _average(torch: Any, net: Any) -> Any:
+    """Return a network whose weights are the moving average of those of `net`."""
+    averages = torch.optim.swa_utils
+    return averages.AveragedModel(net, multi_avg_fn=averages.get_ema_multi_avg_fn(AVERAGED))
 
 
 def _copy(net: Any) -> list[Any]:

@@ -31,10 +31,10 @@ def build(architecture: Architecture) -> Any:
 
 def losses(net: Any, z: Any, x: Any) -> Any:
     """Mean squared error (row,) of the velocity at a random time."""
-    z, x, times, noise = vector_field.noisy(net, z, x)
+    z, x, times, noise = vector_field.noisy(z, x)
     between = (1.0 - times[:, None]) * z + times[:, None] * noise
     wrong = net(between, x, times) - (noise - z)
-    return vector_field.per_row(net, (wrong**2).mean(1))
+    return vector_field.per_row((wrong**2).mean(1))
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,12 @@ class Fmpe(Neural):
     """Settings of FMPE; see `Neural`. transforms: layers of the network."""
 
     estimator: ClassVar[Estimator] = Estimator(
-        vector_field.NETWORKS, build, losses, vector_field.log_density, vector_field.sample
+        vector_field.NETWORKS,
+        build,
+        losses,
+        vector_field.log_density,
+        vector_field.sample,
+        averaged=True,
     )
     proposals: ClassVar[Proposals] = BY_BOX
 

@@ -31,11 +31,11 @@ def build(architecture: Architecture) -> Any:
 
 def losses(net: Any, z: Any, x: Any) -> Any:
     """Squared error (row,) of the noise that the score says was added."""
-    z, x, times, noise = vector_field.noisy(net, z, x)
+    z, x, times, noise = vector_field.noisy(z, x)
     times = net.t_min + (net.t_max - net.t_min) * times
     spread = net.std_fn(times)
     wrong = spread * net(net.mean_fn(z, times) + spread * noise, x, times) + noise
-    return vector_field.per_row(net, (wrong**2).sum(1))
+    return vector_field.per_row((wrong**2).sum(1))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,12 @@ class Npse(Neural):
     """Settings of NPSE; see `Neural`. transforms: layers of the network."""
 
     estimator: ClassVar[Estimator] = Estimator(
-        vector_field.NETWORKS, build, losses, vector_field.log_density, vector_field.sample
+        vector_field.NETWORKS,
+        build,
+        losses,
+        vector_field.log_density,
+        vector_field.sample,
+        averaged=True,
     )
     proposals: ClassVar[Proposals] = BY_BOX
 

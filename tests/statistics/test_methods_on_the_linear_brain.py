@@ -38,7 +38,7 @@ FAST = {"batch": 200, "learning_rate": 4e-3}
 METHODS = {
     "npe": (Npe(draws=2000, hidden=32, transforms=3, **FAST), 150),
     "fmpe": (Fmpe(draws=2000, **FAST), 60),
-    "npse": (Npse(draws=8000, batch=400), 60),
+    "npse": (Npse(draws=2000, **FAST), 60),
     "nle": (Nle(rounds=1, draws=1500, hidden=32, transforms=3, **FAST), 60),
     "nre": (Nre(rounds=1, draws=2000, batch=100), 60),
     "regression": (Regression(draws=10_000), 150),
