@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcvbi.core.errors import HpcvbiError
 from hpcvbi.core.seeds import derive_seed
 
 
@@ -53,6 +54,8 @@ def pyabc_posterior(
     history.stores_sum_stats = False
     with contextlib.suppress(_Spent):
         inference.run()
+    if history.max_t < 0:
+        raise HpcvbiError("pyABC has no whole population within the budget")
     frame, weights = history.get_distribution(m=0, t=history.max_t)
     particles = frame[names].to_numpy()
     rng = np.random.default_rng(seed)
