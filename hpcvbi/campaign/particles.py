@@ -145,10 +145,10 @@ def _generations(store: Store, person: str) -> Iterator[tuple[ChoiceState, int]]
     """Yield the state after each complete generation, and the wave that it began with."""
     began = 0
     for wave in range(store.get(person, RESULT)[1]["rounds"]):
-        arrays, info = store.get(person, f"inference_{wave:03d}")
-        if info["complete"]:
-            yield ChoiceState.from_arrays(arrays), began
-            began = wave + 1
+        state = ChoiceState.from_arrays(store.get(person, f"inference_{wave:03d}")[0])
+        if state.since == state.round:  # nothing of the next generation is there
+            yield state, began
+            began = state.round
 
 
 def _population(

@@ -258,6 +258,9 @@ def test_failed_draws_are_tried_again_with_all_that_rests_on_them(
     before = files(rivals.folder / "store.zarr")
     chosen(rivals, kept := Gaussian(rivals))
     assert not kept.tried and files(rivals.folder / "store.zarr") == before
+    words = ["choose", *paths, "--output", rivals.folder]
+    said = hpcvbi(*words, "--settings", json.dumps({**SETTINGS, "rounds": 3})).stdout
+    assert said.count("FAILED e1: ") == 2 and "hpcvbi choose --retry-failed" in said
     chosen(rivals, again := Gaussian(rivals), again=True)
     assert set(again.tried) >= fail and all(
         not name.startswith("wave_000") for name, _ in again.tried
