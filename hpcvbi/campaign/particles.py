@@ -99,6 +99,7 @@ def posteriors(
     Raises
     ------
     StoreError : there is no store of a choice, or it is damaged.
+    StoreMismatch : a stored state is not what was learned from the draws that are there.
     """
     store = store_of(folder)
     studies = studies_of(store.study)

@@ -271,6 +271,21 @@ def test_failed_draws_are_tried_again_with_all_that_rests_on_them(
     assert [event["blocks"] for event in events] == [2]
 
 
+def test_waves_that_another_attempt_does_without_are_gone(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    """All draws of a model fail in the second wave, so that its generation takes a third."""
+    settings = {"rounds": 5, "epsilon": "list", "epsilons": "1e9, 1e8", "particles": 900}
+    whole = read(paths, tmp_path / "whole", **settings)
+    chosen(whole, Gaussian(whole))
+    rivals = read(paths, tmp_path / "choice", **settings)
+    chosen(rivals, Gaussian(rivals, {("wave_001_gating", 0), ("wave_001_gating", 1)}))
+    waves = [Store.open(of.folder).rounds("e1") for of in (whole, rivals)]
+    assert set(waves[0]) < set(waves[1])
+    chosen(rivals, Gaussian(rivals), again=True)
+    assert files(rivals.folder / "store.zarr") == files(whole.folder / "store.zarr")
+
+
 def test_what_rests_on_a_wave() -> None:
     everything = {
         *("observed_data", "wave_000_a", "inference_000", "wave_001_a", "wave_001_b_2"),
