@@ -2,17 +2,25 @@
 
 With p parameters, m features and N draws, k = N^((p + 4) / (p + m + 4)) lets neighbourhood and
 bandwidth shrink together (Biau, Cerou & Guyader 2015, DOI 10.1214/13-AIHP590, for m > 4; taken for
-every m here). The kernel is Gaussian with Silverman's bandwidth per parameter, reflected at the
-faces of the cube.
+every m here). The kernel is Gaussian, reflected at the faces of the cube. Its width is Silverman's
+per parameter, or less where neighbours left out are then more probable: where the posterior has
+several modes, the spread over all of them says little of any.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import pdist, squareform
+from scipy.special import logsumexp
 
 from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
+
+NARROWER = 2.0 ** -np.arange(0.0, 4.5, 0.5)
+"""Widths that are tried, in units of Silverman's."""
+TRIED = 500
+"""Neighbours that are left out in turn."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class Knn(Lookup):
     """Settings of k nearest neighbours; see `Lookup` for those of all such methods.
 
     neighbours: k; 0 takes it from the number of draws, though never fewer than `min_survivors`.
-    bandwidth: in units of Silverman's; 0 gives the neighbours as they are.
+    bandwidth: factor of the kernel's width; 0 gives the neighbours as they are.
     """
 
     neighbours: int = 0
@@ -42,7 +50,23 @@ class Knn(Lookup):
         self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
     ) -> np.ndarray:
         """Return `n` draws (draw, param) of the kernel density of the kept ones."""
-        k, p = u.shape
-        width = self.bandwidth * u.std(axis=0) * (4.0 / ((p + 2) * k)) ** (1.0 / (p + 4))
-        drawn = u[resampled(weights, n, rng)] + width * rng.standard_normal((n, p))
+        width = self.bandwidth * _width(u, rng) if self.bandwidth else 0.0
+        drawn = u[resampled(weights, n, rng)] + width * rng.standard_normal((n, u.shape[1]))
         return 1.0 - np.abs(1.0 - np.abs(drawn) % 2.0)  # folds the line onto [0, 1]
+
+
+def _width(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the width (param,) of the kernel of draws `u` (draw, param)."""
+    k, p = u.shape
+    spread = np.maximum(u.std(axis=0), 1e-12)
+    some = u[rng.permutation(k)[:TRIED]] / spread
+    apart = squareform(pdist(some, "sqeuclidean"))
+    np.fill_diagonal(apart, np.inf)
+    tried = NARROWER * _silverman(len(some), p)
+    scores = [logsumexp(-0.5 * apart / h**2, axis=1).mean() - p * np.log(h) for h in tried]
+    return NARROWER[np.argmax(scores)] * _silverman(k, p) * spread
+
+
+def _silverman(k: int, p: int) -> float:
+    """Return Silverman's bandwidth for `k` draws of `p` parameters of unit variance."""
+    return (4.0 / ((p + 2) * k)) ** (1.0 / (p + 4))

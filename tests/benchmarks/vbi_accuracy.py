@@ -1,7 +1,7 @@
 """Accuracy of inference against the budget of simulations, on the cases of Virtual Brain Inference.
 
     python tests/benchmarks/vbi_accuracy.py [--quick] [--cases NAME ...] [--methods NAME ...]
-        [--budgets N ...] [--seeds N ...] [--minutes M] [--target FOLDER]
+        [--budgets N ...] [--seeds N ...] [--few N] [--minutes M] [--target FOLDER]
 
 Test cases are drawn from the prior. A row is added to vbi.csv as soon as it is measured, and never
 measured again: the same command resumes; simulations are kept in vbi/*.npz and shared by methods
@@ -25,7 +25,7 @@ from engine import TARGET, machine
 from inference_rows import append, read
 from vbi_cases import CASES, Case
 from vbi_figure import draw
-from vbi_methods import FEW, METHODS, Answers, answer, tests_of
+from vbi_methods import METHODS, Answers, answer, tests_of
 from vbi_pool import TESTS, simulations, warm
 from vbi_rows import Apart, Cell, Row, Zones, cell_of
 from vbi_zones import judged
@@ -37,6 +37,8 @@ from hpcvbi.evaluate import c2st, coverage, recovery_z, shrinkage
 BUDGETS = (100, 316, 1000, 3162, 10_000)
 SAMPLES = 500
 """Posterior draws of each test case."""
+COMPARED = 5
+"""Test cases of which posteriors are compared with others."""
 QUICK = {"budgets": [100], "methods": ["npe"], "minutes": 5.0, "target": TARGET / "quick"}
 FULL = {"budgets": list(BUDGETS), "methods": list(METHODS), "minutes": np.inf, "target": TARGET}
 assert measure.THREADS
@@ -53,13 +55,15 @@ def cells(asked: argparse.Namespace) -> Iterator[Cell]:
                         yield Cell(case, method, budget, seed)
 
 
-def measured(cell: Cell, folder: Path, until: float) -> tuple[Answers, float]:
-    """Posteriors of the test cases, and the CPU seconds of the simulations."""
+def measured(cell: Cell, folder: Path, until: float, few: int) -> tuple[Answers, float]:
+    """Posteriors of the test cases, `few` where the method works anew for each, and the CPU seconds
+    of the simulations.
+    """
     case, method = CASES[cell.case], METHODS[cell.method]
     pool = simulations(case, "pool", cell.budget // method.rounds, folder, until)
     test = simulations(case, "test", TESTS, folder, until)
     u, x = tests_of(case, test.u, test.x)
-    keep = slice(FEW if method.few else None)
+    keep = slice(few if method.few else None)
     own = derive_seed("vbi cell", *vars(cell).values())
     found = answer(method, case, (pool.u, pool.x), (u[keep], x[keep]), SAMPLES, own)
     return found, pool.cpu_seconds + found.simulated_for_tests
@@ -140,6 +144,9 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS))
     parser.add_argument("--budgets", nargs="+", type=int)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument(
+        "--few", type=int, default=5, help="test cases of methods that work anew for each"
+    )
     parser.add_argument("--minutes", type=float, help="then no cell is started")
     parser.add_argument("--target", type=Path, help="folder of the results")
     asked = parser.parse_args(words)
@@ -149,12 +156,12 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
-def measure_cell(cell: Cell, target: Path, until: float) -> None:
+def measure_cell(cell: Cell, target: Path, until: float, few: int) -> None:
     """Measure a cell and write what was found."""
     folder = target / "vbi"
-    found, simulated = measured(cell, folder, until)
+    found, simulated = measured(cell, folder, until, few)
     case = CASES[cell.case]
-    np.save(samples_path(folder, cell), found.samples[:FEW].astype(np.float32))
+    np.save(samples_path(folder, cell), found.samples[:COMPARED].astype(np.float32))
     if case.regional and found.ask and not METHODS[cell.method].few:
         append(target / "vbi_zones.csv", [judged(cell, found.ask, folder)])
     rows = scored(cell, case, found, simulated)
@@ -183,7 +190,7 @@ def main(words: Sequence[str] | None = None) -> int:
             warm(CASES[cell.case])
             warmed.add(cell.case)
         try:
-            measure_cell(cell, asked.target, until)
+            measure_cell(cell, asked.target, until, asked.few)
         except TimeoutError as reason:
             print(f"the time is up, {reason}; the same command goes on there", flush=True)
             break

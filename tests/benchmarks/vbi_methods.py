@@ -16,8 +16,6 @@ from vbi_cases import Case
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer import ALGORITHMS, Draws
 
-FEW = 5
-"""Test cases of methods that must work anew for each."""
 MOST_ROWS = 20_000
 """Rows that are learned from in a regional case, a random choice where there are more."""
 
