@@ -17,6 +17,7 @@
     rivals     several studies of the same people, between whose models is chosen
     choice     which of them the recordings speak for: a chain of waves over all models
     verdict    what a choice found
+    particles  its particles: each model's posterior, and all generations
     group      what people have in common, from their posteriors
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
@@ -35,6 +36,7 @@ from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.group import Difference, Group, difference, left_out, pool_people
 from hpcvbi.campaign.merge import Merged, merge
 from hpcvbi.campaign.pace import Pace, pace_of
+from hpcvbi.campaign.particles import ModelPosterior, posteriors
 from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
 from hpcvbi.campaign.repair import Repaired, repair, verify
@@ -54,6 +56,7 @@ __all__ = [
     "Group",
     "Inferred",
     "Merged",
+    "ModelPosterior",
     "Outcome",
     "Pace",
     "Plan",
@@ -79,6 +82,7 @@ __all__ = [
     "plan_choice",
     "plan_extension",
     "pool_people",
+    "posteriors",
     "repair",
     "rivals_of",
     "rounds_of",

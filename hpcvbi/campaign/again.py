@@ -7,10 +7,13 @@ it tried again.
 
 from hpcvbi.campaign.together import NETWORK, ROUND
 from hpcvbi.core.identifier import COHORT
+from hpcvbi.infer.choice_steps import WAVE
 from hpcvbi.store import Driver
 
 _AFTER_ROUNDS = ("posterior", "predictive", "posterior_predictive")
 """What follows the last round, in this order."""
+_LAST = ("evaluation", "choice")
+"""What rests on all draws of a person."""
 
 
 def try_again(store: Driver) -> int:
@@ -31,12 +34,13 @@ def try_again(store: Driver) -> int:
             if rests_on(group, ROUND) and group != "calibration"
         }
     store.void(blocks, sorted(groups), superseded=True)
+    store.append("failed draws tried again", blocks=len(blocks))
     return len(blocks)
 
 
 def rests_on(group: str, round: str) -> bool:
     """Whether what is stored as `group` was computed from the draws of `round`, of one person."""
-    if group == "evaluation":
+    if group in _LAST:
         return True
     if round == "calibration":
         return False
@@ -49,6 +53,8 @@ def rests_on(group: str, round: str) -> bool:
 
 def _place(group: str) -> tuple[int, int]:
     """Place in a person's story; first what does not rest on any draw."""
+    if group.startswith(f"{WAVE}_"):
+        return int(group.split("_", 2)[1]), 0
     kind, _, number = group.rpartition("_")
     if kind in ("round", "inference") and number.isdecimal():
         return int(number), int(kind == "inference")

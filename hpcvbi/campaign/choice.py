@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from hpcvbi.campaign import record
+from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.conduct import in_turns, noted, started, starter
 from hpcvbi.campaign.follower import Outcome, Progress
 from hpcvbi.campaign.limits import too_many_lost
@@ -36,9 +37,11 @@ RESULT = "choice"
 """The data set that is written last."""
 
 
-def choose(rivals: Rivals, progress: Progress, chain: bool = False) -> Outcome:
-    """Run or resume a choice; with `chain`, a driver whose job nears its wall time goes back into
-    the queue.
+def choose(
+    rivals: Rivals, progress: Progress, retry_failed: bool = False, chain: bool = False
+) -> Outcome:
+    """Run or resume a choice; with `retry_failed`, failed draws are tried again. With `chain`, a
+    driver whose job nears its wall time goes back into the queue.
 
     Raises
     ------
@@ -47,14 +50,16 @@ def choose(rivals: Rivals, progress: Progress, chain: bool = False) -> Outcome:
     StoreError : the store cannot be read or written.
     Stopped : SIGTERM, SIGINT, SIGHUP or the job's wall time; what is finished is marked.
     """
-    return in_turns(chain, progress, partial(_conduct, rivals, progress))
+    return in_turns(chain, progress, partial(_conduct, rivals, progress, retry_failed))
 
 
-def _conduct(rivals: Rivals, progress: Progress) -> Outcome:
+def _conduct(rivals: Rivals, progress: Progress, retry_failed: bool) -> Outcome:
     folder, lead = str(rivals.folder), rivals.lead
     manifest, sha256 = rivals.manifest()
     with Driver.create(folder, manifest, sha256) as store, listening(seconds_to_work()) as stop:
         started(store, lead, rivals.people)
+        if retry_failed:
+            try_again(store)
         return noted(
             store, stop, partial(run, rivals, store, starter(lead, folder), progress, stop)
         )

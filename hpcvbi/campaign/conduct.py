@@ -54,7 +54,7 @@ def _conduct(
     with _driver(folder, manifest, sha256) as store, listening(seconds_to_work()) as stop:
         started(store, study, people)
         if retry_failed:
-            store.append("failed draws tried again", blocks=try_again(store))
+            try_again(store)
         work = partial(run, study, people, store, starter(study, folder), progress, stop)
         return noted(store, stop, work)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcvbi.campaign import record
+from hpcvbi.campaign import particles, record
+from hpcvbi.campaign.choice import RESULT
 from hpcvbi.campaign.method import algorithm_of
-from hpcvbi.campaign.whole import learned_rounds
+from hpcvbi.campaign.whole import JUDGEMENT, learned_rounds
 from hpcvbi.campaign.wishes import TRAINING
-from hpcvbi.config import Study
+from hpcvbi.config import Study, is_choice
 from hpcvbi.core.errors import ExportError
 from hpcvbi.infer import steps
 from hpcvbi.infer.history import Run, check_pyabc, equally_weighted, weighted, write_history
@@ -24,18 +25,19 @@ People = Sequence[str] | None
 
 
 def export_pyabc(store: Path, target: Path, people: People, about: dict[str, str]) -> None:
-    """Write a history of pyABC with one run per person."""
+    """Write a history of pyABC with one run per person; of a choice, with all of its models."""
     check_pyabc()
     opened = Store.open(folder_of(store))
-    study = Study.from_dict(dict(opened.study["study"]))
-    finished = sorted(person for person, group in opened.done_puts() if group == "evaluation")
+    kind, last = ("choice", RESULT) if is_choice(opened.study) else ("study", JUDGEMENT)
+    run_of = particles.history_of if last == RESULT else _run
+    finished = sorted(person for person, group in opened.done_puts() if group == last)
     wanted = list(opened.study["people"]) if people is None else list(people)
     if unfinished := [person for person in wanted if person not in finished]:
         raise ExportError(
-            f"{', '.join(unfinished)}: not judged yet. Finish the study, or name the people to "
+            f"{', '.join(unfinished)}: not judged yet. Finish the {kind}, or name the people to "
             f"export: {', '.join(finished) or 'nobody is finished'}"
         )
-    runs = {person: _run(study, opened, person) for person in wanted}
+    runs = {person: run_of(opened, person) for person in wanted}
     with published(target) as draft:
         write_history(draft, runs, about)
 
@@ -48,6 +50,8 @@ EXPORTS: dict[str, Callable[[Path, Path, People, dict[str, str]], None]] = {
 }
 SUFFIXES = {".nc": "netcdf", ".zarr": "arviz", ".db": "pyabc", ".csv": "csv"}
 """The format of a target by its name, where it is not said."""
+OF_CHOICES = ("netcdf", "pyabc")
+"""Formats that have a place for several models, each with parameters of its own."""
 
 
 def export(store: Path, target: Path, format: str | None = None, people: People = None) -> str:
@@ -56,8 +60,8 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
     Raises
     ------
     ExportError
-        The target is there already, the format is not known, what it needs is not installed, or
-        somebody is not finished.
+        The target is there already, the format is not known or has no place for a choice between
+        models, what it needs is not installed, or somebody is not finished.
     StoreError
         There is no store, it is damaged, or the target cannot be written.
     """
@@ -70,12 +74,20 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
     check_target(target)
     from hpcvbi import __version__
 
-    about = {"source": f"hpcvbi {__version__}", "study_sha256": Store.open(folder_of(store)).sha256}
+    opened = Store.open(folder_of(store))
+    if is_choice(opened.study) and name not in OF_CHOICES:
+        raise ExportError(
+            f"{store} holds a choice between models, each with parameters of its own, for which "
+            f"{name} has no place: export it as {' or '.join(OF_CHOICES)}; `hpcvbi choose --table "
+            "FILE` writes its tables as CSV or JSON"
+        )
+    about = {"source": f"hpcvbi {__version__}", "study_sha256": opened.sha256}
     EXPORTS[name](store, target, people, about)
     return name
 
 
-def _run(study: Study, store: Store, person: str) -> Run:
+def _run(store: Store, person: str) -> Run:
+    study = Study.from_dict(dict(store.study["study"]))
     algorithm = algorithm_of(study)
     if study.inference.cohort or not isinstance(algorithm, Weighing):
         raise ExportError(f"{study.inference.algorithm} has no weighted draws to write for pyABC")
@@ -93,7 +105,8 @@ def _run(study: Study, store: Store, person: str) -> Run:
     measure = partial(algorithm.distances, states[-1])
     return Run(
         method=study.inference.algorithm,
-        params=space.names,
+        models=(person,),
+        params=(space.names,),
         features=tuple(str(name) for name in observed["feature"]),
         observed=observed["features"],
         populations=(

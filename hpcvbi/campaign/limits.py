@@ -56,7 +56,7 @@ def too_many_lost(
     done = status != Status.PENDING
     lost = done & ~np.isin(status, WHOLE)
     why = f" The last cause: {cause}." if cause else ""
-    again = " `hpcvbi run --retry-failed` tries failed draws again." if failed else ""
+    again = " The same command with --retry-failed tries failed draws again." if failed else ""
     return (
         f"{failed + diverged} of {len(status)} draws are lost ({diverged} diverged, {failed} "
         f"failed); limits.lost allows {allowed:g} of a round. "

@@ -80,11 +80,21 @@ def verdicts(folder: Path | str) -> dict[str, Verdict]:
     ------
     StoreError : there is no store of a choice, or it is damaged.
     """
+    store = store_of(folder)
+    return {person: _verdict(store, person) for person in chosen(store)}
+
+
+def store_of(folder: Path | str) -> Store:
+    """Open the store of a choice; StoreError where there is none."""
     store = Store.open(folder)
     if not is_choice(store.study):
         raise StoreError(f"{folder} holds a study, not a choice between studies")
-    people = sorted(person for person, group in store.done_puts() if group == RESULT)
-    return {person: _verdict(store, person) for person in people}
+    return store
+
+
+def chosen(store: Store) -> list[str]:
+    """Return the people whose choice is done, sorted."""
+    return sorted(person for person, group in store.done_puts() if group == RESULT)
 
 
 def _verdict(store: Store, person: str) -> Verdict:

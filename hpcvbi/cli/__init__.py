@@ -120,6 +120,7 @@ def export(
     netcdf: everything, in one file TARGET.nc or, into a folder, in a classic file per group.
     arviz: the inference in ArviZ's groups. pyabc: rounds as populations of a SQLite history.
     csv: posterior samples.
+    Of a choice between models: netcdf, and pyabc with all generations of all models.
     """
     from hpcvbi import campaign
 

@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from hpcvbi.cli.console import make_console
-from hpcvbi.cli.studies import ClusterText, InTurns, ProfileName, entered, say_unasked
+from hpcvbi.cli.studies import (
+    ClusterText,
+    InTurns,
+    ProfileName,
+    RetryFailed,
+    entered,
+    say_unasked,
+)
 from hpcvbi.core.errors import Stopped
 
 
@@ -28,17 +35,27 @@ def choose(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the table there too: .csv or .json."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the tables there too, .csv or .json: the models' as FILE, their "
+            "parameters' beside it, as NAME.parameters.csv or .json.",
+        ),
     ] = None,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Only say what it would do and cost at most; writes nothing."),
     ] = False,
+    retry_failed: RetryFailed = False,
     chain: InTurns = False,
     profile: ProfileName = None,
     cluster: ClusterText = None,
 ) -> None:
     """Say how probable each study's model is for each person: by ABC-SMC over all of them.
+
+    And what each model's parameters are, given that model: median and the interval
+    that holds nine tenths, from its particles in the last generation. A model that
+    a recording speaks against has few, and there is a warning where they are fewer
+    than 20. `hpcvbi export` writes all of them.
 
     People, recordings and features must be the same in all studies. Cluster and
     limits are those of the first. What is finished is kept: the same command
@@ -48,6 +65,7 @@ def choose(
     from hpcvbi.cli import show, show_choice, show_plan
     from hpcvbi.cli.progress import progress_on
     from hpcvbi.config import load, mapping
+    from hpcvbi.store import progress as progress_of
 
     if table is not None:
         show_choice.check_table(table)
@@ -62,21 +80,21 @@ def choose(
             show_plan.plan(console, first, planned)
             show_plan.forecast(console, campaign.forecast(first, planned, str(rivals.folder)))
             return
+        again = ["hpcvbi", "choose", *site.asked, *map(str, studies), "--output", str(output)]
+        again += [] if settings is None else ["--settings", settings]
         draws = rivals.choice.rounds * rivals.choice.draws
         with progress_on(console, output, draws) as progress:
             try:
-                outcome = campaign.choose(rivals, progress, chain)
+                outcome = campaign.choose(rivals, progress, retry_failed, chain)
             except Stopped as stopped:
-                again = ["hpcvbi", "choose", *site.asked, *map(str, studies)]
-                again += ["--output", str(output)]
-                again += [] if settings is None else ["--settings", settings]
                 raise Stopped(f"{stopped}. To resume: {shlex.join(again)}") from None
-    found = campaign.verdicts(output)
-    show_choice.verdicts(console, found)
+    found, posteriors = campaign.verdicts(output), campaign.posteriors(output)
+    show_choice.verdicts(console, found, posteriors)
     if table is not None:
-        show_choice.write_table(table, found)
-        console.print(f"wrote {table}", soft_wrap=True)
+        for path in show_choice.write_tables(table, found, posteriors):
+            console.print(f"wrote {path}", soft_wrap=True)
     console.print(f"{outcome.blocks} blocks computed", soft_wrap=True)
+    show.failed_draws(console, progress_of(output), again)
     if outcome.failed:
         show.failures(console, outcome)
         raise typer.Exit(1)

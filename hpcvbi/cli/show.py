@@ -1,5 +1,7 @@
 """Tables for the terminal."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -66,15 +68,18 @@ def _withdrawn(stone: Tombstone) -> str:
     return f"withdrawn: {stone.person}, {stone.finished}"
 
 
-def failed_draws(console: Console, progress: Progress, study: Path) -> None:
-    """Show which rounds hold failed draws, why, and how to try them again."""
+def failed_draws(console: Console, progress: Progress, again: Sequence[str]) -> None:
+    """Show which rounds hold failed draws, why, and how to try them again, given the words of the
+    command that runs `again`.
+    """
     held = [r for r in progress.rounds if r.failed]
     for r in held:
         causes = "; ".join(f"{n} blocks: {cause}" for cause, n in sorted(r.causes.items()))
         words = f"FAILED {r.chain}: {r.failed} of {r.draws} draws of {r.round} ({causes})"
         console.print(words, style="bold red", markup=False, soft_wrap=True)
     if held:
-        words = f"failed draws are left out; hpcvbi run --retry-failed {study} tries them again"
+        command = shlex.join([*again[:2], "--retry-failed", *again[2:]])
+        words = f"failed draws are left out; {command} tries them again"
         console.print(words, markup=False, soft_wrap=True)
 
 

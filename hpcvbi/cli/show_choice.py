@@ -1,9 +1,11 @@
-"""Tables of what a choice between models found, for the terminal and for files."""
+"""Tables of what a choice between models found, for the terminal and for files: of the models, and
+of each model's parameters.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hpcvbi.campaign import Verdict
+from hpcvbi.campaign import ModelPosterior, Verdict
 from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT, UNSEEN
 from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import write_durably
 
+Posteriors = Mapping[str, Mapping[str, ModelPosterior]]
+"""By person and model."""
 
-def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
-    """Show everybody's models, and what to mind."""
+
+def verdicts(console: Console, found: Mapping[str, Verdict], posteriors: Posteriors) -> None:
+    """Show everybody's models and their parameters, and what to mind."""
     for each in found.values():
         rows = Table(
             each.person, "P", "+-", "prior", "particles", "told apart", "best against it", box=None
@@ -35,10 +40,24 @@ def verdicts(console: Console, found: Mapping[str, Verdict]) -> None:
             f"{each.simulated} draws; its particles count as {each.particles:.0f} equal ones",
             soft_wrap=True,
         )
-        for warning in each.warnings:
+        mine = posteriors[each.person].values()
+        _parameters(console, mine)
+        for warning in (*each.warnings, *(of.warning for of in mine if of.warning)):
             _warn(console, f"{each.person}: {warning}")
     if found:
         _warn(console, NOT_SUFFICIENT)
+
+
+def _parameters(console: Console, posteriors: Iterable[ModelPosterior]) -> None:
+    shown = Table("parameters of", "", "median", "90 %", "unit", box=None)
+    for of in posteriors:
+        for number, row in enumerate(of.rows()):
+            numbers = "no particle", ""
+            if of.particles:
+                numbers = f"{row['median']:.3g}", f"{row['low']:.3g} to {row['high']:.3g}"
+            unit = "" if row["unit"] == "1" else row["unit"]
+            shown.add_row("" if number else of.model, row["parameter"], *numbers, unit)
+    console.print(shown)
 
 
 def _probability(found: Verdict, row: Mapping[str, Any]) -> tuple[str, str]:
@@ -55,11 +74,19 @@ def check_table(path: Path) -> None:
         raise typer.BadParameter(f"--table ends in {' or '.join(WRITERS)}, got {path}")
 
 
-def write_table(path: Path, found: Mapping[str, Verdict]) -> None:
-    """Write a row per person and model: as its name ends, CSV or JSON."""
-    rows = [row for each in found.values() for row in each.rows()]
+def write_tables(
+    path: Path, found: Mapping[str, Verdict], posteriors: Posteriors
+) -> tuple[Path, Path]:
+    """Write a row per person and model, and beside it a row per parameter of these: as the name
+    ends, CSV or JSON; return the files.
+    """
+    models = [row for each in found.values() for row in each.rows()]
+    parameters = [row for of in posteriors.values() for each in of.values() for row in each.rows()]
+    beside = path.with_suffix(f".parameters{path.suffix}")
     with storage_faults(path.parent):
-        write_durably(path, WRITERS[path.suffix](rows).encode())
+        for target, rows in ((path, models), (beside, parameters)):
+            write_durably(target, WRITERS[path.suffix](rows).encode())
+    return path, beside
 
 
 def _csv(rows: list[dict[str, object]]) -> str:

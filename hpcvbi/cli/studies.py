@@ -33,6 +33,13 @@ InTurns = Annotated[
         help="Put the SLURM job that this runs in back into the queue when its wall time is near.",
     ),
 ]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Try failed draws again, and learn anew from what rests on them.",
+    ),
+]
 ClusterText = Annotated[
     str | None,
     typer.Option(
@@ -75,13 +82,7 @@ def plan(
 
 def run(
     study: StudyFile,
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            help="Try failed draws again, and learn anew from what rests on them.",
-        ),
-    ] = False,
+    retry_failed: RetryFailed = False,
     chain: InTurns = False,
     part: Part = None,
     profile: ProfileName = None,
@@ -200,7 +201,7 @@ def _run(
         report = build(folder)
     show.results(console, folder)
     console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
-    show.failed_draws(console, progress_of(folder), study)
+    show.failed_draws(console, progress_of(folder), again)
     if outcome.failed:
         show.failures(console, outcome)
         raise typer.Exit(1)

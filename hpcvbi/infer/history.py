@@ -1,9 +1,10 @@
 """A finished inference as pyABC keeps its own: a SQLite history, for pyABC's visualisers.
 
-A run is a person. Its populations are what the algorithm says (`populations.py`): the generations
-of ABC, or the rounds of a neural method. The last population holds the posterior's own samples that
-were simulated again, with equal weights; its epsilon is the largest of its distances. Draws without
-finite features are counted as simulated, and are no particles.
+A run is a person, who is named in its options. Its populations are what the algorithm says
+(`populations.py`): the generations of ABC, or the rounds of a neural method. Then the last one
+holds the posterior's own samples that were simulated again, with equal weights; its epsilon is the
+largest of its distances. Of a choice between models they are its generations, with particles of all
+models. Draws without finite features are counted as simulated, and are no particles.
 
 Schaelte, Klinger, Alamoudi & Hasenauer (2022), "pyABC: Efficient and robust easy-to-use approximate
 Bayesian computation", Journal of Open Source Software 7, 4304, doi:10.21105/joss.04304.
@@ -28,8 +29,13 @@ Measure = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """Some draws; `simulated` counts those that are no particles too."""
+    """Some draws; `simulated` counts those that are no particles too.
 
+    A particle's parameters are those of its `model`, by number; what follows them in `theta` says
+    nothing.
+    """
+
+    model: np.ndarray  # (particle,)
     theta: np.ndarray  # (particle, param) in natural units
     x: np.ndarray  # (particle, feature)
     weights: np.ndarray  # (particle,) sum 1
@@ -40,10 +46,13 @@ class Weighted:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One person: names, what was observed (feature,), and the populations in their order."""
+    """One person: names, those of parameters per model, what was observed (feature,), and the
+    populations in their order.
+    """
 
     method: str
-    params: tuple[str, ...]
+    models: tuple[str, ...]
+    params: tuple[tuple[str, ...], ...]
     features: tuple[str, ...]
     observed: np.ndarray
     populations: tuple[Weighted, ...]
@@ -52,7 +61,8 @@ class Run:
 def weighted(population: Population, theta: np.ndarray, x: np.ndarray) -> Weighted:
     """Return a population of the draws `theta` (draw, param), simulated to `x` (draw, feature)."""
     rows, drawn = population.rows, (population.weights, population.distances)
-    return Weighted(theta[rows], x[rows], *drawn, population.epsilon, population.simulated)
+    only = np.zeros(len(rows), np.int64)
+    return Weighted(only, theta[rows], x[rows], *drawn, population.epsilon, population.simulated)
 
 
 def equally_weighted(theta: np.ndarray, x: np.ndarray, measure: Measure) -> Weighted:
@@ -62,9 +72,9 @@ def equally_weighted(theta: np.ndarray, x: np.ndarray, measure: Measure) -> Weig
     finite = np.isfinite(x).all(axis=1)
     if not finite.any():
         raise ExportError("a round without any draw of finite features is no population")
-    weights = np.full(int(finite.sum()), 1.0 / finite.sum())
-    apart = measure(x[finite])
-    return Weighted(theta[finite], x[finite], weights, apart, float(apart.max()), len(theta))
+    n = int(finite.sum())
+    only, weights, apart = np.zeros(n, np.int64), np.full(n, 1.0 / n), measure(x[finite])
+    return Weighted(only, theta[finite], x[finite], weights, apart, float(apart.max()), len(theta))
 
 
 def check_pyabc() -> None:
@@ -89,10 +99,10 @@ def write_history(path: Path, runs: Mapping[str, Run], about: Mapping[str, Any])
 def _write_run(history: Any, person: str, run: Run, about: Mapping[str, Any]) -> None:
     history.store_initial_data(
         ground_truth_model=None,
-        options=dict(about),
+        options={**about, "person": person},
         observed_summary_statistics=_named(run.features, run.observed),
         ground_truth_parameter={},
-        model_names=[person],
+        model_names=list(run.models),
         distance_function_json_str=json.dumps({"name": run.method}),
         eps_function_json_str=json.dumps({"name": run.method}),
         population_strategy_json_str=json.dumps({"name": run.method}),
@@ -103,7 +113,7 @@ def _write_run(history: Any, person: str, run: Run, about: Mapping[str, Any]) ->
             population.epsilon,
             _population(run, population),
             population.simulated,
-            [person],
+            list(run.models),
         )
     history.done()
 
@@ -115,16 +125,23 @@ def _population(run: Run, weighted: Weighted) -> Any:
         Population,
     )
 
-    rows = zip(weighted.theta, weighted.x, weighted.weights, weighted.distances, strict=True)
+    rows = zip(
+        weighted.model.tolist(),
+        weighted.theta,
+        weighted.x,
+        weighted.weights,
+        weighted.distances,
+        strict=True,
+    )
     particles = [
         Particle(
-            m=0,
-            parameter=Parameter(_named(run.params, theta)),
+            m=model,
+            parameter=Parameter(_named(run.params[model], theta[: len(run.params[model])])),
             weight=float(weight),
             sum_stat=_named(run.features, x),
             distance=float(distance),
         )
-        for theta, x, weight, distance in rows
+        for model, theta, x, weight, distance in rows
     ]
     return Population(particles)
 

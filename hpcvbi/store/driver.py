@@ -194,9 +194,11 @@ class Driver(Store):
     def void(
         self, blocks: Iterable[BlockKey], puts: Iterable[GroupKey] = (), superseded: bool = False
     ) -> None:
-        """Take the marks of blocks and of data sets back, durably; for good if `superseded`."""
+        """Take the marks of blocks and groups back, durably; groups go for good if `superseded`."""
+        puts = list(puts)
         if records := marks.void_marks(blocks, puts, superseded):
             self._append(*records)
+        self._remove(puts if superseded else ())
 
     def as_before(self, report: BlockReport) -> bool:
         """Whether an exact driver may mark a block: its content is what its void mark named."""
@@ -263,12 +265,13 @@ class Driver(Store):
             return
         self._append(*pending)
         self._marks.pending.clear()
+        self._remove((r["chain"], r["group"]) for r in pending if r["kind"] == "void")
         with storage_faults(self.folder):
-            for record in pending:
-                if record["kind"] == "void":
-                    folder = self._group(record["chain"], record["group"])
-                    shutil.rmtree(folder, ignore_errors=True)
             self._indexer.write(self.sha256)
+
+    def _remove(self, groups: Iterable[GroupKey]) -> None:
+        for group in groups:
+            shutil.rmtree(self._group(*group), ignore_errors=True)
 
     def _replace(
         self,
