@@ -42,14 +42,7 @@ def losses(net: Any, z: Any, x: Any) -> Any:
 class Npse(Neural):
     """Settings of NPSE; see `Neural`. transforms: layers of the network."""
 
-    estimator: ClassVar[Estimator] = Estimator(
-        vector_field.NETWORKS,
-        build,
-        losses,
-        vector_field.log_density,
-        vector_field.sample,
-        averaged=True,
-    )
+    estimator: ClassVar[Estimator] = vector_field.estimator(build, losses)
     proposals: ClassVar[Proposals] = BY_BOX
 
     rounds: int = 1

@@ -12,15 +12,23 @@ Chen, Rubanova, Bettencourt & Duvenaud (2018), Neural ordinary differential equa
 DOI 10.48550/arXiv.1806.07366.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from hpcvbi.infer.estimator import Architecture
+from hpcvbi.infer.estimator import Architecture, Estimator
 
 NETWORKS = ("mlp", "ada_mlp")
 STEPS = 12
 REPEATS = 8
 """Random times per row: their mean loss is less noisy, and small batches cost hardly more."""
+
+
+def estimator(
+    build: Callable[[Architecture], Any], losses: Callable[[Any, Any, Any], Any]
+) -> Estimator:
+    """Return the estimator of a network that `build` returns and that is a field by its losses."""
+    return Estimator(NETWORKS, build, losses, log_density, sample, averaged=True)
 
 
 def settings(architecture: Architecture) -> dict[str, Any]:
