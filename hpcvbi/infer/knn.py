@@ -2,9 +2,12 @@
 
 With p parameters, m features and N draws, k = N^((p + 4) / (p + m + 4)) lets neighbourhood and
 bandwidth shrink together (Biau, Cerou & Guyader 2015, DOI 10.1214/13-AIHP590, for m > 4; taken for
-every m here). The kernel is Gaussian, reflected at the faces of the cube. Its width is Silverman's
-per parameter, or less where neighbours left out are then more probable: where the posterior has
-several modes, the spread over all of them says little of any.
+every m here). With few features that is a tenth of all draws, and k is at most a hundred: more
+cost nearness, and the kernel has enough.
+
+The kernel is Gaussian, reflected at the faces of the cube. Its width is Silverman's per parameter,
+or less where neighbours left out are then more probable: where the posterior has several modes, the
+spread over all of them says little of any.
 """
 
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
 
+MOST = 100
+"""Neighbours that are kept at most, unless more are asked for."""
 NARROWER = 2.0 ** -np.arange(0.0, 4.5, 0.5)
 """Widths that are tried, in units of Silverman's."""
 TRIED = 500
@@ -27,7 +32,8 @@ TRIED = 500
 class Knn(Lookup):
     """Settings of k nearest neighbours; see `Lookup` for those of all such methods.
 
-    neighbours: k; 0 takes it from the number of draws, though never fewer than `min_survivors`.
+    neighbours: k; 0 takes it from the number of draws, though never fewer than `min_survivors` or
+    more than 100.
     bandwidth: factor of the kernel's width; 0 gives the neighbours as they are.
     """
 
@@ -44,7 +50,7 @@ class Knn(Lookup):
         if self.neighbours:
             return self.neighbours
         best = rows ** ((n_params + 4) / (n_params + n_features + 4))
-        return max(self.min_survivors, int(np.ceil(best)))
+        return max(self.min_survivors, min(MOST, int(np.ceil(best))))
 
     def adjusted(
         self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int

@@ -20,7 +20,7 @@ from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer import ALGORITHMS, learn
 
 BUDGETS = (316, 1000, 3162, 10_000, 31_623, 100_000)
-NEAREST = 100  # draws that rejection and k-NN keep, as in Lueckmann et al. (2021)
+NEAREST = 100  # draws that rejection keeps, as in Lueckmann et al. (2021)
 
 
 class OverBudget(Exception):
@@ -72,7 +72,7 @@ def _populations(budget: int) -> dict[str, Any]:
 
 
 def _nearest(budget: int) -> dict[str, Any]:
-    return {"rounds": 1, "quantile": min(1.0, NEAREST / budget), "neighbours": NEAREST}
+    return {"rounds": 1, "quantile": min(1.0, NEAREST / budget)}
 
 
 def _draws_alone(budget: int) -> dict[str, Any]:
@@ -89,7 +89,7 @@ SETTINGS: dict[str, Callable[[int], dict[str, Any]]] = {
     "npse": _once,
     "rejection": _nearest,
     "regression": _draws_alone,
-    "knn": _nearest,
+    "knn": _draws_alone,
     "abc_smc": _populations,
 }
 """For each algorithm, rounds and settings at a budget; of those, each takes what it has."""
