@@ -15,7 +15,7 @@ from hpcvbi.store import Store
 pytest.importorskip("pyabc")
 
 
-def test_a_killed_driver_with_two_workers_ends_with_the_bytes_of_one(
+def test_killed_with_two_workers_and_resumed_with_eight_it_ends_with_the_bytes_of_one(
     people_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "one").mkdir()
@@ -35,7 +35,7 @@ def test_a_killed_driver_with_two_workers_ends_with_the_bytes_of_one(
         finally:
             os.killpg(driver.pid, signal.SIGKILL)
     assert not _has(tmp_path / "out", "evaluation")
-    again = hpcvbi("run", path)
+    again = hpcvbi("run", path, "--cluster", "{kind: local, workers: 8}")
     assert again.returncode == 0, again.stderr
     assert files(tmp_path / "out/store.zarr") == files(done.parent / "out/store.zarr")
 
