@@ -7,7 +7,7 @@ it tried again.
 
 from hpcvbi.campaign.together import NETWORK, ROUND
 from hpcvbi.core.identifier import COHORT
-from hpcvbi.infer.choice_steps import WAVE
+from hpcvbi.infer.choice_steps import WAVE, wave_of
 from hpcvbi.store import Driver
 
 _AFTER_ROUNDS = ("posterior", "predictive", "posterior_predictive")
@@ -54,7 +54,7 @@ def rests_on(group: str, round: str) -> bool:
 def _place(group: str) -> tuple[int, int]:
     """Place in a person's story; first what does not rest on any draw."""
     if group.startswith(f"{WAVE}_"):
-        return int(group.split("_", 2)[1]), 0
+        return wave_of(group)[0], 0
     kind, _, number = group.rpartition("_")
     if kind in ("round", "inference") and number.isdecimal():
         return int(number), int(kind == "inference")

@@ -25,7 +25,7 @@ from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.config import studies_of
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.choice_state import ChoiceState
-from hpcvbi.infer.choice_steps import generation, round_of
+from hpcvbi.infer.choice_steps import generation, round_of, wave_of
 from hpcvbi.infer.history import Run, Weighted
 from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.table import effective_size, resampled
@@ -164,7 +164,7 @@ def _population(
 
 def _params(store: Store, person: str, model: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return names and units of a model's parameters; none of a model that never had a draw."""
-    own = [name for name in store.rounds(person) if name.split("_", 2)[2] == model]
+    own = [name for name in store.rounds(person) if wave_of(name)[1] == model]
     if not own:
         return (), ()
     group = store.root / person / own[0]

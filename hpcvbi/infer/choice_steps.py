@@ -27,6 +27,12 @@ def round_of(number: int, model: str) -> str:
     return f"{WAVE}_{number:03d}_{model}"
 
 
+def wave_of(round: str) -> tuple[int, str]:
+    """Return a round's wave and model; inverse of `round_of`."""
+    _, number, model = round.split("_", 2)
+    return int(number), model
+
+
 def update(
     choice: Choice,
     spaces: Mapping[str, Space],
@@ -62,7 +68,7 @@ def generation(
     parts, widest = [], state.particle_u.shape[1]
     for number, name in enumerate(models):
         for round, arrays in sorted(rounds.items()):
-            if _model_of(round) == name:
+            if wave_of(round)[1] == name:
                 drawn = np.asarray(arrays["theta"])
                 wide = np.zeros((len(drawn), widest))
                 wide[:, : drawn.shape[1]] = drawn
@@ -86,14 +92,11 @@ def generation(
     )
 
 
-def _model_of(round: str) -> str:
-    return round.split("_", 2)[2]
-
-
 def _draws_of(space: Space, model: str, rounds: Mapping[str, Arrays], features: int) -> Draws:
     found = [Draws.of(np.empty((0, len(space))), np.empty((0, features)))]
     for name, arrays in sorted(rounds.items()):
-        if _model_of(name) == model:
+        wave, of = wave_of(name)
+        if of == model:
             u = space.to_unit(np.asarray(arrays["theta"]))
-            found.append(Draws.of(u, learnable(arrays), int(name.split("_", 2)[1])))
+            found.append(Draws.of(u, learnable(arrays), wave))
     return Draws.join(found)

@@ -37,8 +37,6 @@ from hpcvbi.core.errors import ExportError, StoreMismatch
 from hpcvbi.core.seeds import generator
 from hpcvbi.store import Driver, Store
 
-pytest.importorskip("pyabc")
-
 SETTINGS = {"rounds": 9, "draws": 1000, "particles": 400}
 C, S = np.array([0.45, 0.55]), 0.1
 T = {"gating": 0.2, "linear_": 0.3}
