@@ -16,14 +16,13 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import logsumexp
 
-from hpcvbi.infer.lookup import Lookup
+from hpcvbi.infer.left_out import LEAST, PARTS, silverman
+from hpcvbi.infer.lookup import Lookup, LookupState
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
 
 MOST = 100
 """Neighbours that are kept at most, unless more are asked for."""
-NARROWER = 2.0 ** -np.arange(0.0, 4.5, 0.5)
-"""Widths that are tried, in units of Silverman's."""
 TRIED = 500
 """Neighbours that are left out in turn."""
 
@@ -53,7 +52,13 @@ class Knn(Lookup):
         return max(self.min_survivors, min(MOST, int(np.ceil(best))))
 
     def adjusted(
-        self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+        self,
+        state: LookupState,
+        u: np.ndarray,
+        z: np.ndarray,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> np.ndarray:
         """Return `n` draws (draw, param) of the kernel density of the kept ones."""
         width = self.bandwidth * _width(u, rng) if self.bandwidth else 0.0
@@ -64,15 +69,10 @@ class Knn(Lookup):
 def _width(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the width (param,) of the kernel of draws `u` (draw, param)."""
     k, p = u.shape
-    spread = np.maximum(u.std(axis=0), 1e-12)
+    spread = np.maximum(u.std(axis=0), LEAST)
     some = u[rng.permutation(k)[:TRIED]] / spread
     apart = squareform(pdist(some, "sqeuclidean"))
     np.fill_diagonal(apart, np.inf)
-    tried = NARROWER * _silverman(len(some), p)
+    tried = PARTS * silverman(len(some), p)
     scores = [logsumexp(-0.5 * apart / h**2, axis=1).mean() - p * np.log(h) for h in tried]
-    return NARROWER[np.argmax(scores)] * _silverman(k, p) * spread
-
-
-def _silverman(k: int, p: int) -> float:
-    """Return Silverman's bandwidth for `k` draws of `p` parameters of unit variance."""
-    return (4.0 / ((p + 2) * k)) ** (1.0 / (p + 4))
+    return PARTS[np.argmax(scores)] * silverman(k, p) * spread

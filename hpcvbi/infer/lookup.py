@@ -32,18 +32,26 @@ STATE_DIMS: Dims = {
     "x_observed": ("feature",),
     "center": ("feature",),
     "scale": ("feature",),
+    "kept": (),
+    "moved": (),
 }
+
+NOT_NEGATIVE = ("round", "scale", "kept", "moved")
 
 
 @dataclass(frozen=True, eq=False)
 class LookupState:
-    """The recording, and how features are scaled; a scale of 0 says that all draws agree."""
+    """The recording, and how features are scaled; a scale of 0 says that all draws agree. As many
+    of the nearest draws as are `kept` are the posterior, `moved` by a regression or as they are.
+    """
 
     round: int
     n_params: int
     x_observed: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    kept: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,10 @@ class LookupInfo:
     """What a person may want to know about an update.
 
     `masked` draws of this round had features that are not finite. `epsilon` is the distance of the
-    farthest of the `kept` draws from the observation. `observed_z` is the observation in robust
-    standard deviations of the simulated features, and `observed_clipped` where it lies outside
-    everything simulated. `constant` features have told nothing.
+    farthest of the `kept` draws from the observation, and `moved` says whether a regression moves
+    them. `observed_z` is the observation in robust standard deviations of the simulated features,
+    and `observed_clipped` where it lies outside everything simulated. `constant` features have told
+    nothing.
     """
 
     round: int
@@ -61,6 +70,7 @@ class LookupInfo:
     masked: int
     rows: int
     kept: int
+    moved: bool
     epsilon: float
     observed_z: list[float]
     observed_clipped: list[bool]
@@ -98,8 +108,20 @@ class Lookup:
         """Return the weights (kept,) of the kept draws, which sum to 1."""
         return np.full(len(distances), 1.0 / len(distances))
 
+    def chosen(self, state: LookupState, u: np.ndarray, z: np.ndarray) -> LookupState:
+        """Return the state with how many to keep of the draws `u` (kept, param), whose scaled
+        features differ by `z` (kept, feature) from the observation, nearest first.
+        """
+        return state
+
     def adjusted(
-        self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+        self,
+        state: LookupState,
+        u: np.ndarray,
+        z: np.ndarray,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> np.ndarray:
         """Return `n` posterior draws (draw, param) from the kept draws `u` (kept, param), whose
         scaled features differ by `z` (kept, feature) from the observation.
@@ -122,13 +144,20 @@ class Lookup:
         whole = survivors(draws, state.round, self.min_survivors)
         some = sample_of(draws, whole, generator("scaling", seed))
         center, scale = robust(some)
-        state = replace(state, round=state.round + 1, center=center, scale=scale)
-        _, apart = self._nearest(state, state.x_observed[None], draws)
+        rows = int(whole.sum())
+        kept = min(rows, self.kept(rows, state.n_params, len(state.x_observed)))
+        state = replace(
+            state, round=state.round + 1, center=center, scale=scale, kept=kept, moved=0
+        )
+        near, apart = self._nearest(state, state.x_observed[None], draws)
+        z = (at(draws.x, near[0]) - state.x_observed) * inverse(scale)
+        state = self.chosen(state, draws.u[near[0]], z)
         return state, LookupInfo(
             round=state.round - 1,
-            rows=int(whole.sum()),
-            kept=len(apart[0]),
-            epsilon=float(apart[0, -1]),
+            rows=rows,
+            kept=state.kept,
+            moved=bool(state.moved),
+            epsilon=float(apart[0, state.kept - 1]),
             **seen(draws, state.round - 1, whole, some, state.x_observed, center, scale),
         )
 
@@ -150,7 +179,7 @@ class Lookup:
         for case, near, far, own in zip(cases, rows, apart, seeds, strict=True):
             z = (features[np.searchsorted(every, near)] - case) * inverse(state.scale)
             rng = generator("posterior", own)
-            drawn.append(self.adjusted(draws.u[near], z, self.weights(far), rng, n))
+            drawn.append(self.adjusted(state, draws.u[near], z, self.weights(far), rng, n))
         return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
 
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
@@ -170,18 +199,16 @@ class Lookup:
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> LookupState:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
         found: dict[str, Any] = checked(arrays, STATE_DIMS)
-        if not (found["round"] >= 0 and found["n_params"] >= 1 and (found["scale"] >= 0).all()):
-            raise refused("round, n_params and scale must not be negative")
-        for name in ("round", "n_params"):
+        for name in ("round", "n_params", "kept", "moved"):
             found[name] = int(found[name])
+        if found["n_params"] < 1 or any((np.asarray(found[k]) < 0).any() for k in NOT_NEGATIVE):
+            raise refused(f"{', '.join(NOT_NEGATIVE)} must not be negative, n_params not 0")
         return LookupState(**found)
 
     def _nearest(
         self, state: LookupState, cases: np.ndarray, draws: Draws
     ) -> tuple[np.ndarray, np.ndarray]:
-        whole = int(draws.whole.sum())
-        k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
-        return nearest(draws.x, cases, k, norm(inverse(state.scale)))
+        return nearest(draws.x, cases, state.kept, norm(inverse(state.scale)))
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

@@ -14,22 +14,33 @@ that of a draw which was not fitted, the second adds how uncertain a is. λ is w
 draw best from all others, e_i / (1 - k_i q_i) being the error (Allen 1974, DOI
 10.1080/00401706.1974.10489157). No line is drawn beyond the least and largest z_i of a feature:
 what one heavy tail says there would be a point on a face of the cube.
+
+A line fits where features do not bend and the posterior has one mode. How many of the kept draws
+stay, and whether they are moved, is what predicts those nearest to the observation (`left_out`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.infer.coordinates import from_real, to_real
-from hpcvbi.infer.lookup import Lookup
+from hpcvbi.infer.left_out import best
+from hpcvbi.infer.lookup import Lookup, LookupState
 from hpcvbi.infer.settings import require
-from hpcvbi.infer.table import resampled
+from hpcvbi.infer.table import norm, resampled
 
 PER_COEFFICIENT = 5
 """Draws kept for each coefficient of the fit at least: with as many as coefficients there is
 nothing left to tell how far a fit errs.
 """
+MOST = 5000
+"""Draws kept at most, unless a fit needs more: by then it is known but for how features bend."""
+NARROWER = 4
+"""Each neighbourhood that is tried holds a part as many draws as the one before."""
+FEWEST = 100
+"""Draws in a narrower neighbourhood at least: fewer would not show the shape of a posterior."""
 RIDGES = tuple(10.0 ** (k / 2) for k in range(-12, 7))
 """Penalties λ that are tried, in units of the features' weighted sum of squares."""
 LEAST = 1e-9
@@ -40,8 +51,9 @@ LEAST = 1e-9
 class Regression(Lookup):
     """Settings of ABC with regression adjustment; see `Lookup` for those of all such methods.
 
-    quantile: share of the draws that is kept, though never fewer than `min_survivors`, nor than
-    five for each feature. heteroscedastic: whether the spread may depend on the features.
+    quantile: largest share of the draws that is kept, at most 5000, though never fewer than
+    `min_survivors`, nor than five for each feature. heteroscedastic: whether the spread may depend
+    on the features.
     """
 
     quantile: float = 0.05
@@ -61,17 +73,43 @@ class Regression(Lookup):
                 f"features: simulate at least {2 * (n_features + 1)}, or name fewer features"
             )
         fewest = max(self.min_survivors, PER_COEFFICIENT * (n_features + 1))
-        return max(fewest, int(np.ceil(self.quantile * rows)))
+        return max(fewest, min(MOST, int(np.ceil(self.quantile * rows))))
 
     def weights(self, distances: np.ndarray) -> np.ndarray:
         """Return the Epanechnikov weights (kept,) of the kept draws, which sum to 1."""
         return epanechnikov(distances)
 
+    def chosen(self, state: LookupState, u: np.ndarray, z: np.ndarray) -> LookupState:
+        """Return the state with the neighbourhood, moved or not, that predicts draws left out."""
+        fewest = max(FEWEST, PER_COEFFICIENT * (z.shape[1] + 1))
+        sizes = [len(u)]
+        while sizes[-1] >= NARROWER * fewest:
+            sizes.append(sizes[-1] // NARROWER)
+        found = [(size, move) for size in sizes for move in (1, 0)]
+        kept, move = found[best(u, z, [partial(self._made, *one) for one in found])]
+        return replace(state, kept=kept, moved=move)
+
     def adjusted(
-        self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+        self,
+        state: LookupState,
+        u: np.ndarray,
+        z: np.ndarray,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> np.ndarray:
-        """Return `n` of the moved draws (draw, param), by their weights."""
-        return moved(u, z, weights, self.heteroscedastic)[resampled(weights, n, rng)]
+        """Return `n` of the draws (draw, param), by their weights, moved or not."""
+        u = moved(u, z, weights, self.heteroscedastic) if state.moved else u
+        return u[resampled(weights, n, rng)]
+
+    def _made(
+        self, kept: int, move: int, u: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return draws (kept, param) and weights (kept,), see `left_out.Way`."""
+        apart = norm(np.ones(z.shape[1]))(z, np.zeros(z.shape[1]))
+        near = np.argsort(apart, kind="stable")[:kept]
+        u, z, weights = u[near], z[near], self.weights(apart[near])
+        return (moved(u, z, weights, self.heteroscedastic) if move else u), weights
 
 
 def epanechnikov(distances: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcvbi.infer.lookup import Lookup
+from hpcvbi.infer.lookup import Lookup, LookupState
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
 
@@ -30,7 +30,13 @@ class Rejection(Lookup):
         return max(self.min_survivors, int(np.ceil(self.quantile * rows)))
 
     def adjusted(
-        self, u: np.ndarray, z: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+        self,
+        state: LookupState,
+        u: np.ndarray,
+        z: np.ndarray,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> np.ndarray:
         """Return `n` of the kept draws (draw, param); where there are fewer, some come again."""
         return u[resampled(weights, n, rng)]

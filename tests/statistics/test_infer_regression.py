@@ -5,12 +5,16 @@
 with C = (I + B' B / sigma^2)⁻¹. A monotone function of each feature changes no posterior.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
 from hpcvbi.evaluate import coverage, recovery_z
 from hpcvbi.infer import Draws, Regression
+from hpcvbi.infer.left_out import best
+from hpcvbi.infer.left_out import scores as scores_left_out
 
 FEATURES, SIGMA, CASES, SEEDS = 40, 4.0, 150, range(4)
 B = np.random.default_rng(1).standard_normal((FEATURES, 2))
@@ -69,3 +73,63 @@ def test_many_rows_bring_it_to_the_exact_posterior():
     assert few[2] > 0.4 > many[2], (few, many)
     assert 0.97 < many[3] < 1.1, many
     assert abs(many[0] - 0.8) < 0.04, many
+
+
+def kept_and_moved(draws, observed, rows=20_000, **settings):
+    algorithm = Regression(draws=rows, **settings)
+    _, info = algorithm.update(algorithm.init(2, observed), draws, 1)
+    return info.kept, info.moved
+
+
+def test_a_line_through_all_kept_draws_where_features_are_linear():
+    u, x, _ = problem(20_000, 1, lambda x: x)
+    assert kept_and_moved(Draws.of(u, x), x[7]) == (1000, True)
+
+
+def test_fewer_draws_where_features_bend():
+    """p(u | x) is a line's near x: no more than there is a line should be kept."""
+    u, rng = np.random.default_rng(1).random((40_000, 2)), np.random.default_rng(2)
+    x = np.sin(7.0 * (u - 0.5)) + 0.01 * rng.standard_normal(u.shape)
+    bent = np.stack([x[:, 0], x[:, 0] ** 3 + u[:, 1]], axis=1)
+    kept, moved = kept_and_moved(Draws.of(u, bent), bent[7])
+    assert kept < 2000 and moved
+
+
+def test_no_line_between_two_modes():
+    """Of |u - 1/2| the sign is unknown: a line's residuals at one mode do not fit at the other."""
+    u, rng = np.random.default_rng(1).random((100_000, 2)), np.random.default_rng(2)
+    x = np.abs(u - 0.5) + 0.002 * rng.standard_normal(u.shape)
+    draws, observed = Draws.of(u, x), np.array([0.2, 0.2])
+    algorithm = Regression(draws=len(u))
+    state, info = algorithm.update(algorithm.init(2, observed), draws, 1)
+    assert info.kept < 5000 and not info.moved
+    chosen = algorithm.posterior(state, observed, 1000, 2, draws)
+    line = algorithm.posterior(replace(state, kept=5000, moved=1), observed, 1000, 2, draws)
+    off, off_line = (
+        np.quantile(np.abs(np.abs(drawn - 0.5) - 0.2), 0.9) for drawn in (chosen, line)
+    )
+    assert off < 0.015 < 0.03 < off_line, (off, off_line)
+    signs = np.unique(chosen > 0.5, axis=0, return_counts=True)[1]
+    assert len(signs) == 4 and signs.min() > 150
+
+
+@pytest.mark.parametrize("modes", [1, 2])
+def test_draws_left_out_are_most_probable_given_the_exact_posterior(modes):
+    rng = np.random.default_rng(1)
+    centre = np.where(rng.random((300, 1)) < 0.5, 0.3, 0.7) if modes == 2 else 0.5
+    u = centre + 0.05 * rng.standard_normal((300, 2))
+
+    def way(scale, shift):
+        def made(others, z):
+            middle = np.median(others, axis=0)
+            return middle + scale * (others - middle) + shift, np.full(len(others), 1 / len(others))
+
+        return made
+
+    nothing = np.zeros((len(u), 1))
+    exact = scores_left_out(u, nothing, way(1.0, 0.0))
+    wrong = [way(0.5, 0.0), way(2.0, 0.0), way(1.0, 0.05), way(1.0, -0.05)]
+    for other in wrong:
+        worse = exact - scores_left_out(u, nothing, other)
+        assert worse.mean() > 3 * worse.std() / np.sqrt(len(worse))
+    assert best(u, nothing, [*wrong, way(1.0, 0.0), way(1.0, 0.0)]) == 4
