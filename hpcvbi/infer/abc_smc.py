@@ -201,7 +201,7 @@ class AbcSmc:
         return self._metric(state)(x, state.x_observed)
 
     def to_arrays(self, state: AbcState) -> dict[str, np.ndarray]:
-        """Return the state as named arrays of numbers, see `abc_state.STATE_DIMS`."""
+        """Return the state as named arrays of numbers."""
         return state.to_arrays()
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> AbcState:

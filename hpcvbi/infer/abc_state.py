@@ -1,49 +1,16 @@
 """State and info of ABC-SMC: what the next wave needs, and what only a person needs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcvbi.infer.stored import Dims, refused, scalars, typed
-
-STATE_DIMS: Dims = {
-    "round": (),
-    "n_params": (),
-    "x_observed": ("feature",),
-    "center": ("feature",),
-    "scale": ("feature",),
-    "hidden": ("unit", "feature"),
-    "hidden_offset": ("unit",),
-    "projection": ("learned", "input"),
-    "offset": ("learned",),
-    "weights": ("statistic",),
-    "threshold": (),
-    "since": (),
-    "pending_accepted": (),
-    "pending_simulated": (),
-    "epsilon": ("generation",),
-    "accepted": ("generation",),
-    "simulated": ("generation",),
-    "first_round": ("generation",),
-    "inside": ("generation",),
-    "particle_generation": ("particle",),
-    "particle_row": ("particle",),
-    "particle_u": ("particle", "param"),
-    "particle_weight": ("particle",),
-    "particle_distance": ("particle",),
-}
-WHOLE_NUMBERS = (
-    "round", "n_params", "since", "pending_accepted", "pending_simulated", "accepted", "simulated",
-    "first_round", "particle_generation", "particle_row",
-)  # fmt: skip
-"""Arrays of int64; all others are of float64."""
-INFINITE = ("threshold", "epsilon", "particle_distance")
+from hpcvbi.infer.stored import Dims, Stored, Types, refused
 
 
 @dataclass(frozen=True, eq=False)
-class AbcState:
+class AbcState(Stored):
     """What the next wave needs.
 
     Of the metric: see `metric.py`. `threshold` is the epsilon of the generation in progress, which
@@ -53,6 +20,41 @@ class AbcState:
     fitted to it. Per particle of all these: its generation, its row among the draws, where it lies,
     its weight, and its distance when it was accepted.
     """
+
+    DIMS: ClassVar[Dims] = {
+        "round": (),
+        "n_params": (),
+        "x_observed": ("feature",),
+        "center": ("feature",),
+        "scale": ("feature",),
+        "hidden": ("unit", "feature"),
+        "hidden_offset": ("unit",),
+        "projection": ("learned", "input"),
+        "offset": ("learned",),
+        "weights": ("statistic",),
+        "threshold": (),
+        "since": (),
+        "pending_accepted": (),
+        "pending_simulated": (),
+        "epsilon": ("generation",),
+        "accepted": ("generation",),
+        "simulated": ("generation",),
+        "first_round": ("generation",),
+        "inside": ("generation",),
+        "particle_generation": ("particle",),
+        "particle_row": ("particle",),
+        "particle_u": ("particle", "param"),
+        "particle_weight": ("particle",),
+        "particle_distance": ("particle",),
+    }
+    TYPES: ClassVar[Types] = dict.fromkeys(
+        (
+            "round", "n_params", "since", "pending_accepted", "pending_simulated", "accepted",
+            "simulated", "first_round", "particle_generation", "particle_row",
+        ),
+        np.int64,
+    )  # fmt: skip
+    INFINITE: ClassVar[tuple[str, ...]] = ("threshold", "epsilon", "particle_distance")
 
     round: int
     n_params: int
@@ -107,38 +109,26 @@ class AbcState:
         first = np.append(self.first_round, self.since)
         return np.maximum(np.searchsorted(first, rounds, side="right") - 1, 0)
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return named arrays of numbers, with the dimensions of `STATE_DIMS`."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "AbcState":
-        """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        found = typed(arrays, STATE_DIMS, INFINITE, WHOLE_NUMBERS)
-        _check(found)
-        return cls(**scalars(found))
-
-
-def _check(found: Mapping[str, np.ndarray]) -> None:
-    generations = len(found["epsilon"])
-    if any((found[name] < 0).any() for name in WHOLE_NUMBERS):
-        raise refused("a count or a number of a round is negative")
-    if found["particle_u"].shape[1] != found["n_params"]:
-        raise refused(f"its particles are not of {found['n_params']} parameters")
-    statistics = len(found["offset"]) or len(found["x_observed"])
-    if len(found["weights"]) != statistics:
-        raise refused(f"weights are not of {statistics} statistics")
-    inputs = len(found["hidden_offset"]) or len(found["x_observed"])
-    if found["projection"].shape[1] != inputs:
-        raise refused(f"its learned statistics do not take {inputs} numbers")
-    if (found["scale"] < 0).any() or (found["particle_weight"] < 0).any():
-        raise refused("scale and particle_weight must not be negative")
-    u, inside = found["particle_u"], found["inside"]
-    if not (((u >= 0) & (u <= 1)).all() and ((inside > 0) & (inside <= 1)).all()):
-        raise refused("particle_u must lie in the unit cube, and inside in (0, 1]")
-    counted = np.bincount(found["particle_generation"], minlength=generations)
-    if len(counted) != generations or (counted != found["accepted"]).any():
-        raise refused("its particles are not those that its generations accepted")
+    def check(cls, found: Mapping[str, np.ndarray]) -> None:
+        """Raise StoreMismatch unless the arrays fit together."""
+        generations = len(found["epsilon"])
+        if found["particle_u"].shape[1] != found["n_params"]:
+            raise refused(f"its particles are not of {found['n_params']} parameters")
+        statistics = len(found["offset"]) or len(found["x_observed"])
+        if len(found["weights"]) != statistics:
+            raise refused(f"weights are not of {statistics} statistics")
+        inputs = len(found["hidden_offset"]) or len(found["x_observed"])
+        if found["projection"].shape[1] != inputs:
+            raise refused(f"its learned statistics do not take {inputs} numbers")
+        if (found["scale"] < 0).any() or (found["particle_weight"] < 0).any():
+            raise refused("scale and particle_weight must not be negative")
+        u, inside = found["particle_u"], found["inside"]
+        if not (((u >= 0) & (u <= 1)).all() and ((inside > 0) & (inside <= 1)).all()):
+            raise refused("particle_u must lie in the unit cube, and inside in (0, 1]")
+        counted = np.bincount(found["particle_generation"], minlength=generations)
+        if len(counted) != generations or (counted != found["accepted"]).any():
+            raise refused("its particles are not those that its generations accepted")
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ class Choice:
             )
 
     def to_arrays(self, state: ChoiceState) -> dict[str, np.ndarray]:
-        """Return the state as named arrays of numbers, see `choice_state.STATE_DIMS`."""
+        """Return the state as named arrays of numbers."""
         return state.to_arrays()
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> ChoiceState:

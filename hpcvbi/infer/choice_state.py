@@ -1,46 +1,16 @@
 """State and info of model selection: what the next wave needs, and what only a person needs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcvbi.infer.stored import Dims, refused, scalars, typed
-
-STATE_DIMS: Dims = {
-    "round": (),
-    "n_params": ("model",),
-    "prior": ("model",),
-    "x_observed": ("feature",),
-    "center": ("feature",),
-    "scale": ("feature",),
-    "weights": ("feature",),
-    "threshold": (),
-    "since": (),
-    "pending_accepted": (),
-    "pending_simulated": (),
-    "epsilon": ("generation",),
-    "accepted": ("generation",),
-    "simulated": ("generation",),
-    "probabilities": ("generation", "model"),
-    "errors": ("generation", "model"),
-    "inside": ("model",),
-    "particle_model": ("particle",),
-    "particle_u": ("particle", "widest"),
-    "particle_weight": ("particle",),
-    "particle_distance": ("particle",),
-}
-WHOLE_NUMBERS = (
-    "round", "n_params", "since", "pending_accepted", "pending_simulated", "accepted", "simulated",
-    "particle_model",
-)  # fmt: skip
-"""Arrays of int64; all others are of float64."""
-INFINITE = ("threshold", "epsilon")
+from hpcvbi.infer.stored import Dims, Stored, Types, refused
 
 
 @dataclass(frozen=True, eq=False)
-class ChoiceState:
+class ChoiceState(Stored):
     """What the next wave needs.
 
     Of each model its number of parameters and its `prior`, sum 1. Of the metric: see `metric.py`.
@@ -51,6 +21,38 @@ class ChoiceState:
     of each model's transition, 0 for a model that has too few particles for one; and per particle
     its model, where it lies (its model's parameters first, then 0), its weight, and its distance.
     """
+
+    DIMS: ClassVar[Dims] = {
+        "round": (),
+        "n_params": ("model",),
+        "prior": ("model",),
+        "x_observed": ("feature",),
+        "center": ("feature",),
+        "scale": ("feature",),
+        "weights": ("feature",),
+        "threshold": (),
+        "since": (),
+        "pending_accepted": (),
+        "pending_simulated": (),
+        "epsilon": ("generation",),
+        "accepted": ("generation",),
+        "simulated": ("generation",),
+        "probabilities": ("generation", "model"),
+        "errors": ("generation", "model"),
+        "inside": ("model",),
+        "particle_model": ("particle",),
+        "particle_u": ("particle", "widest"),
+        "particle_weight": ("particle",),
+        "particle_distance": ("particle",),
+    }
+    TYPES: ClassVar[Types] = dict.fromkeys(
+        (
+            "round", "n_params", "since", "pending_accepted", "pending_simulated", "accepted",
+            "simulated", "particle_model",
+        ),
+        np.int64,
+    )  # fmt: skip
+    INFINITE: ClassVar[tuple[str, ...]] = ("threshold", "epsilon")
 
     round: int
     n_params: np.ndarray
@@ -102,33 +104,21 @@ class ChoiceState:
         of = self.particle_model == model
         return self.particle_u[of, : self.n_params[model]], self.particle_weight[of]
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return named arrays of numbers, with the dimensions of `STATE_DIMS`."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ChoiceState":
-        """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        found = typed(arrays, STATE_DIMS, INFINITE, WHOLE_NUMBERS)
-        _check(found)
-        return cls(**scalars(found))
-
-
-def _check(found: Mapping[str, np.ndarray]) -> None:
-    if any((found[name] < 0).any() for name in WHOLE_NUMBERS):
-        raise refused("a count or a number of a round is negative")
-    models, last = len(found["prior"]), found["accepted"][-1:]
-    if len(found["particle_weight"]) != last.sum():
-        raise refused("its particles are not those that its last generation accepted")
-    if (found["particle_model"] >= models).any() or found["n_params"].max(initial=0) > (
-        found["particle_u"].shape[1]
-    ):
-        raise refused(f"its particles are not of {models} models with so many parameters")
-    if any((found[name] < 0).any() for name in ("scale", "prior", "particle_weight")):
-        raise refused("scale, prior and particle_weight must not be negative")
-    u, inside = found["particle_u"], found["inside"]
-    if not (((u >= 0) & (u <= 1)).all() and ((inside >= 0) & (inside <= 1)).all()):
-        raise refused("particle_u must lie in the unit cube, and inside between 0 and 1")
+    def check(cls, found: Mapping[str, np.ndarray]) -> None:
+        """Raise StoreMismatch unless the arrays fit together."""
+        models, last = len(found["prior"]), found["accepted"][-1:]
+        if len(found["particle_weight"]) != last.sum():
+            raise refused("its particles are not those that its last generation accepted")
+        if (found["particle_model"] >= models).any() or found["n_params"].max(initial=0) > (
+            found["particle_u"].shape[1]
+        ):
+            raise refused(f"its particles are not of {models} models with so many parameters")
+        if any((found[name] < 0).any() for name in ("scale", "prior", "particle_weight")):
+            raise refused("scale, prior and particle_weight must not be negative")
+        u, inside = found["particle_u"], found["inside"]
+        if not (((u >= 0) & (u <= 1)).all() and ((inside >= 0) & (inside <= 1)).all()):
+            raise refused("particle_u must lie in the unit cube, and inside between 0 and 1")
 
 
 @dataclass(frozen=True)

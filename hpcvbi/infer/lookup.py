@@ -10,7 +10,7 @@ Pritchard, Seielstad, Perez-Lezaun & Feldman (1999), DOI 10.1093/oxfordjournals.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,28 +22,27 @@ from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
-from hpcvbi.infer.stored import Dims, checked, refused
+from hpcvbi.infer.stored import Dims, Stored, Types, refused
 from hpcvbi.infer.table import at, inverse, nearest, norm, robust
 from hpcvbi.infer.truncation import sobol
 
-STATE_DIMS: Dims = {
-    "round": (),
-    "n_params": (),
-    "x_observed": ("feature",),
-    "center": ("feature",),
-    "scale": ("feature",),
-    "kept": (),
-    "moved": (),
-}
-
-NOT_NEGATIVE = ("round", "scale", "kept", "moved")
-
 
 @dataclass(frozen=True, eq=False)
-class LookupState:
+class LookupState(Stored):
     """The recording, and how features are scaled; a scale of 0 says that all draws agree. As many
     of the nearest draws as are `kept` are the posterior, `moved` by a regression or as they are.
     """
+
+    DIMS: ClassVar[Dims] = {
+        "round": (),
+        "n_params": (),
+        "x_observed": ("feature",),
+        "center": ("feature",),
+        "scale": ("feature",),
+        "kept": (),
+        "moved": (),
+    }
+    TYPES: ClassVar[Types] = dict.fromkeys(("round", "n_params", "kept", "moved"), np.int64)
 
     round: int
     n_params: int
@@ -52,6 +51,12 @@ class LookupState:
     scale: np.ndarray
     kept: int = 0
     moved: int = 0
+
+    @classmethod
+    def check(cls, found: Mapping[str, np.ndarray]) -> None:
+        """Raise StoreMismatch unless the arrays fit together."""
+        if found["n_params"] < 1 or (found["scale"] < 0).any():
+            raise refused("n_params must be positive, scale not negative")
 
 
 @dataclass(frozen=True)
@@ -193,17 +198,12 @@ class Lookup:
         return norm(inverse(state.scale))(x, state.x_observed)
 
     def to_arrays(self, state: LookupState) -> dict[str, np.ndarray]:
-        """Return the state as named arrays of numbers, with the dimensions of `STATE_DIMS`."""
-        return {f.name: np.asarray(getattr(state, f.name)) for f in fields(state)}
+        """Return the state as named arrays of numbers."""
+        return state.to_arrays()
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> LookupState:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        found: dict[str, Any] = checked(arrays, STATE_DIMS)
-        for name in ("round", "n_params", "kept", "moved"):
-            found[name] = int(found[name])
-        if found["n_params"] < 1 or any((np.asarray(found[k]) < 0).any() for k in NOT_NEGATIVE):
-            raise refused(f"{', '.join(NOT_NEGATIVE)} must not be negative, n_params not 0")
-        return LookupState(**found)
+        return LookupState.from_arrays(arrays)
 
     def _nearest(
         self, state: LookupState, cases: np.ndarray, draws: Draws

@@ -245,9 +245,7 @@ class Neural:
             return self.proposals.inside(at_observed, self._cut(state), u)
 
     def to_arrays(self, state: NeuralState) -> dict[str, np.ndarray]:
-        """Return the state as named arrays of numbers; their dimensions are in
-        `neural_state.STATE_DIMS`.
-        """
+        """Return the state as named arrays of numbers."""
         return state.to_arrays()
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> NeuralState:

@@ -1,37 +1,41 @@
 """State and info of a neural method: what the next step needs, and what only a person needs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hpcvbi.infer.scaling import Scaling
-from hpcvbi.infer.stored import Dims, checked, refused
-
-STATE_DIMS: Dims = {
-    "round": (),
-    "n_params": (),
-    "x_observed": ("feature",),
-    "low": ("feature",),
-    "high": ("feature",),
-    "center": ("feature",),
-    "scale": ("feature",),
-    "u_center": ("param",),
-    "u_scale": ("param",),
-    "weights": ("member", "weight"),
-    "layout": ("byte",),
-    "threshold": (),
-}
+from hpcvbi.infer.stored import Dims, Stored, Types, refused
 
 
 @dataclass(frozen=True, eq=False)
-class NeuralState:
+class NeuralState(Stored):
     """What the next step needs: the recording, how draws were scaled, and the fitted networks.
 
     `layout` is UTF-8 text: name and shape of each part of a row of `weights`. `threshold` is the
     log density, in scaled parameters, above which a point belongs to the truncated prior.
     """
+
+    DIMS: ClassVar[Dims] = {
+        "round": (),
+        "n_params": (),
+        "x_observed": ("feature",),
+        "low": ("feature",),
+        "high": ("feature",),
+        "center": ("feature",),
+        "scale": ("feature",),
+        "u_center": ("param",),
+        "u_scale": ("param",),
+        "weights": ("member", "weight"),
+        "layout": ("byte",),
+        "threshold": (),
+    }
+    TYPES: ClassVar[Types] = {
+        "round": np.int64, "n_params": np.int64, "weights": np.float32, "layout": np.uint8,
+    }  # fmt: skip
+    INFINITE: ClassVar[tuple[str, ...]] = ("threshold",)
 
     round: int
     n_params: int
@@ -46,38 +50,26 @@ class NeuralState:
     layout: np.ndarray
     threshold: float
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return named arrays of numbers; their dimensions are in `STATE_DIMS`."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "NeuralState":
-        """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        values: dict[str, Any] = checked(arrays, STATE_DIMS, ("threshold",))
-        _check(values)
-        for name, kind in (("round", int), ("n_params", int), ("threshold", float)):
-            values[name] = kind(values[name])
-        return cls(**values)
-
     @property
     def scaling(self) -> Scaling:
         """Scaling of the features."""
         return Scaling(self.low, self.high, self.center, self.scale)
 
-
-def _check(values: Mapping[str, np.ndarray]) -> None:
-    params = len(values["u_center"])
-    if values["round"] < 0 or values["n_params"] != params:
-        raise refused(f"it is of {params} parameters, and says {values['n_params']}")
-    if values["round"] > 0 and not values["weights"].size:
-        raise refused("it holds no network")
-    for name in ("scale", "u_scale"):
-        if not (values[name] > 0).all():
-            raise refused(f"{name} must be positive")
-    try:
-        values["layout"].tobytes().decode()
-    except UnicodeDecodeError:
-        raise refused("layout is no text") from None
+    @classmethod
+    def check(cls, found: Mapping[str, np.ndarray]) -> None:
+        """Raise StoreMismatch unless the arrays fit together."""
+        params = len(found["u_center"])
+        if found["n_params"] != params:
+            raise refused(f"it is of {params} parameters, and says {found['n_params']}")
+        if found["round"] > 0 and not found["weights"].size:
+            raise refused("it holds no network")
+        for name in ("scale", "u_scale"):
+            if not (found[name] > 0).all():
+                raise refused(f"{name} must be positive")
+        try:
+            found["layout"].tobytes().decode()
+        except UnicodeDecodeError:
+            raise refused("layout is no text") from None
 
 
 @dataclass(frozen=True, eq=False)

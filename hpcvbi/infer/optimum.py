@@ -10,35 +10,40 @@ features it repeats the optimum, for simulations of it on other noise seeds. Giv
 which nobody searched for, it repeats the best among the points that were simulated.
 """
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
+from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import generator
 from hpcvbi.infer.composite_loss import Weights, losses, points_of, prior_spread
 from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.problem import check_problem
+from hpcvbi.infer.stored import Dims, Stored, Types, refused
 from hpcvbi.infer.truncation import sobol
 
 MOST_ROUNDS = 1000
-STATE_DIMS: dict[str, tuple[str, ...]] = {
-    "round": (),
-    "x_observed": ("feature",),
-    "spread": ("feature",),
-    "u": ("point", "param"),
-    "loss": ("point",),
-    "best": ("param",),
-}
 
 
 @dataclass(frozen=True, eq=False)
-class OptimumState:
+class OptimumState(Stored):
     """All points (point, param) so far with their losses (point,), and the optimum (param,).
 
     `spread` (feature,) scales the features. A loss is infinite where all replicates failed.
     """
+
+    DIMS: ClassVar[Dims] = {
+        "round": (),
+        "x_observed": ("feature",),
+        "spread": ("feature",),
+        "u": ("point", "param"),
+        "loss": ("point",),
+        "best": ("param",),
+    }
+    TYPES: ClassVar[Types] = {"round": np.int64}
+    INFINITE: ClassVar[tuple[str, ...]] = ("loss",)
 
     round: int
     x_observed: np.ndarray
@@ -46,6 +51,12 @@ class OptimumState:
     u: np.ndarray
     loss: np.ndarray
     best: np.ndarray
+
+    @classmethod
+    def check(cls, found: Mapping[str, np.ndarray]) -> None:
+        """Raise StoreMismatch unless the arrays fit together."""
+        if not (found["spread"] > 0).all():
+            raise refused("spread must be positive")
 
 
 @dataclass(frozen=True)
@@ -208,34 +219,12 @@ class Optimiser:
         return found[0] if x.ndim == 1 else np.stack(found)
 
     def to_arrays(self, state: OptimumState) -> dict[str, np.ndarray]:
-        """Return the state as named arrays of numbers; their dimensions are in `STATE_DIMS`."""
-        return {f.name: np.asarray(getattr(state, f.name)) for f in fields(state)}
+        """Return the state as named arrays of numbers."""
+        return state.to_arrays()
 
-    def from_arrays(self, arrays: dict[str, np.ndarray]) -> OptimumState:
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> OptimumState:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
-        sizes: dict[str, int] = {}
-        values: dict[str, Any] = {}
-        for name, dims in STATE_DIMS.items():
-            if name not in arrays:
-                raise _refused(f"{name} is missing")
-            array = values[name] = np.array(arrays[name])
-            if array.dtype.kind not in "fiu" or array.ndim != len(dims):
-                raise _refused(f"{name} has type {array.dtype} and shape {array.shape}, not {dims}")
-            if np.isnan(array).any() or (name != "loss" and np.isinf(array).any()):
-                raise _refused(f"{name} holds numbers that are not finite")
-            for dim, size in zip(dims, array.shape, strict=True):
-                if sizes.setdefault(dim, size) != size:
-                    raise _refused(f"{name} has {size} entries along {dim}, not {sizes[dim]}")
-        if int(values["round"]) * self.points != sizes["point"]:
-            raise _refused(f"it holds {sizes['point']} points after {values['round']} rounds")
-        if not (values["spread"] > 0).all():
-            raise _refused("spread must be positive")
-        values["round"] = int(values["round"])
-        return OptimumState(**values)
-
-
-def _refused(what: str) -> StoreMismatch:
-    return StoreMismatch(
-        f"the stored state of the optimiser cannot be used: {what}. Restore the store from a copy, "
-        "or infer again into a new output folder"
-    )
+        state = OptimumState.from_arrays(arrays)
+        if state.round * self.points != len(state.u):
+            raise refused(f"it holds {len(state.u)} points after {state.round} rounds")
+        return state

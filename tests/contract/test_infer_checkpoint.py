@@ -14,7 +14,7 @@ def stored() -> dict[str, np.ndarray]:
 
 
 def with_nan(array: np.ndarray) -> np.ndarray:
-    array = np.array(array, float)
+    array = array.copy()
     array.flat[0] = np.nan
     return array
 
@@ -33,8 +33,8 @@ def with_nan(array: np.ndarray) -> np.ndarray:
         ("x_observed", with_nan, "x_observed holds numbers that are not finite"),
         ("u_center", lambda a: a[:1], "along param, elsewhere 1|says 2"),
         ("n_params", lambda a: np.array(10**9), "of 2 parameters, and says 1000000000"),
-        ("n_params", lambda a: np.array(-1), "of 2 parameters, and says -1"),
-        ("round", lambda a: np.array(-1), "it is of"),
+        ("n_params", lambda a: np.array(-1), "n_params must not be negative"),
+        ("round", lambda a: np.array(-1), "round must not be negative"),
         ("scale", lambda a: 0 * a, "scale must be positive"),
         ("threshold", lambda a: np.array(np.nan), "threshold holds numbers that are not finite"),
         ("layout", lambda a: np.full(9, 255, np.uint8), "layout is no text"),

@@ -13,7 +13,7 @@ import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
 from hpcvbi.infer import ALGORITHMS, Draws, Npe, Tsnpe
-from hpcvbi.infer.neural_state import STATE_DIMS
+from hpcvbi.infer.neural_state import NeuralState
 
 QUICK = Tsnpe(
     draws=128,
@@ -118,7 +118,7 @@ def test_arrays_hold_the_whole_state(two_rounds):
     state, _ = two_rounds
     arrays = QUICK.to_arrays(state)
     assert {name: np.ndim(a) for name, a in arrays.items()} == {
-        name: len(dims) for name, dims in STATE_DIMS.items()
+        name: len(dims) for name, dims in NeuralState.DIMS.items()
     }
     assert all(a.dtype.kind in "iuf" for a in arrays.values())
     back = QUICK.from_arrays(arrays)
