@@ -22,11 +22,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import generator
 from hpcvbi.infer.abc_state import AbcInfo, AbcState
 from hpcvbi.infer.batches import sample_of
 from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.generations import Generations
 from hpcvbi.infer.lookup import (
     case_seeds,
     check_asked,
@@ -36,18 +36,16 @@ from hpcvbi.infer.lookup import (
 from hpcvbi.infer.metric import Measure, Metric, rows_to_fit
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
-from hpcvbi.infer.proposal import Perturbation
-from hpcvbi.infer.pyabc_parts import check_pyabc
 from hpcvbi.infer.recycled import recycled
 from hpcvbi.infer.regression import PER_COEFFICIENT
-from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers
-from hpcvbi.infer.settings import GENERATIONS, require, require_all
+from hpcvbi.infer.schedule import EXHAUSTED
+from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import at, distances, effective_size
 from hpcvbi.infer.truncation import sobol
 
 
 @dataclass(frozen=True)
-class AbcSmc:
+class AbcSmc(Generations):
     """Settings of ABC-SMC.
 
     rounds, draws: at most so many waves of so many simulated draws. particles: draws that a
@@ -65,34 +63,21 @@ class AbcSmc:
     by_draws: ClassVar[bool] = True
     fits: ClassVar[int] = 0
 
-    rounds: int = 20
-    draws: int = 500
-    particles: int = 0
-    distance: str = "p_norm"
     statistics: str = "none"
-    p: float = 2.0
     adaptive: bool = True
-    epsilon: str = "quantile"
-    quantile: float = 0.5
-    epsilons: str | tuple[float, ...] = ""
-    transition: str = "multivariate_normal"
-    scaling: float = 1.0
-    neighbours: float = 0.25
     adjust: bool = False
-    min_epsilon: float = 0.0
     min_acceptance: float = 0.0
     min_epsilon_diff: float = 0.0
     min_survivors: int = 20
 
     def __post_init__(self) -> None:
-        check_pyabc()
-        require_all(self, GENERATIONS)
+        super().__post_init__()
         for name, low, high in (
             ("min_survivors", 10, np.inf), ("min_acceptance", 0.0, 1.0),
             ("min_epsilon_diff", 0.0, np.inf),
         ):  # fmt: skip
             require(name, getattr(self, name), low, high)
-        _ = self._measure, self._schedule, self._perturbation
+        _ = self._measure
 
     def init(self, n_params: int, x_observed: np.ndarray) -> AbcState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
@@ -143,7 +128,7 @@ class AbcSmc:
             accepted=len(near),
             simulated=simulated,
             effective=effective,
-            next_epsilon=state.threshold if state.threshold > EXHAUSTED else None,
+            next_epsilon=state.next_epsilon,
             **seen(draws, state.round - 1, whole, some, state.x_observed, state.center,
                    state.scale),
         )  # fmt: skip
@@ -173,12 +158,7 @@ class AbcSmc:
         generation is complete.
         """
         cases, draws = check_asked(state.round, state.x_observed, x, draws)
-        if not state.generations:
-            raise TooFewSurvivors(
-                f"{state.pending_accepted} of {state.pending_simulated} draws came within epsilon "
-                f"{state.threshold:g} of the observation, and a generation takes "
-                f"{self._particles}. Simulate more rounds, or write a larger epsilon"
-            )
+        state.check_complete(self._particles)
         fewest = PER_COEFFICIENT * (len(state.weights) + 1) if self.adjust else 1
         k = min(int(draws.whole.sum()), max(self._particles, fewest))
         seeds = case_seeds(seed, x, len(cases))
@@ -215,14 +195,6 @@ class AbcSmc:
     @property
     def _measure(self) -> Measure:
         return Measure(self.distance, self.statistics, self.p)
-
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(self.epsilon, self.quantile, numbers(self.epsilons))
-
-    @property
-    def _perturbation(self) -> Perturbation:
-        return Perturbation(self.transition, self.scaling, self.neighbours)
 
     def _metric(self, state: AbcState) -> Metric:
         layers = state.hidden, state.hidden_offset, state.projection, state.offset

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcvbi.infer.stored import Dims, Stored, Types, refused
+from hpcvbi.infer.generations import GenerationState
+from hpcvbi.infer.stored import Dims, Types, refused
 
 
 @dataclass(frozen=True, eq=False)
-class AbcState(Stored):
+class AbcState(GenerationState):
     """What the next wave needs.
 
     Of the metric: see `metric.py`. `threshold` is the epsilon of the generation in progress, which
@@ -91,11 +92,6 @@ class AbcState(Stored):
             np.zeros((0, n)), none, np.zeros((0, n)), none, zeros, np.inf, 0, 0, 0,
             none, whole, whole, whole, none, whole, whole, np.zeros((0, n_params)), none, none,
         )  # fmt: skip
-
-    @property
-    def generations(self) -> int:
-        """How many are complete."""
-        return len(self.epsilon)
 
     def population(self, generation: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the particles (particle, param) of a generation, and their weights."""

@@ -31,44 +31,33 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.choice_state import ChoiceInfo, ChoiceState
 from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.generations import Generations
 from hpcvbi.infer.metric import Measure, rows_to_fit
 from hpcvbi.infer.problem import check_problem, check_shapes
-from hpcvbi.infer.proposal import Perturbation, Proposal
-from hpcvbi.infer.pyabc_parts import check_pyabc, pyabc
-from hpcvbi.infer.schedule import EXHAUSTED, Schedule, numbers
-from hpcvbi.infer.settings import GENERATIONS, require, require_all
+from hpcvbi.infer.proposal import Proposal
+from hpcvbi.infer.pyabc_parts import pyabc
+from hpcvbi.infer.schedule import EXHAUSTED
+from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import distance_of, effective_size
 from hpcvbi.infer.truncation import sobol
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Generations):
     """Settings of model selection; those that `AbcSmc` has too mean the same, `draws` are those of
     all models together. stay: probability to stay with a model when a draw is proposed; 0 for one
     over the number of models. broad: share of a model's draws that its prior proposes.
     """
 
-    rounds: int = 20
     draws: int = 1000
-    particles: int = 0
-    distance: str = "p_norm"
-    p: float = 2.0
-    epsilon: str = "quantile"
-    quantile: float = 0.5
-    epsilons: str | tuple[float, ...] = ""
-    transition: str = "multivariate_normal"
-    scaling: float = 1.0
-    neighbours: float = 0.25
     stay: float = 0.7
     broad: float = 0.1
-    min_epsilon: float = 0.0
 
     def __post_init__(self) -> None:
-        check_pyabc()
-        require_all(self, GENERATIONS)
+        super().__post_init__()
         require("stay", self.stay, 0.0, 0.99)
         require("broad", self.broad, 0.0, 1.0)
-        _ = self._measure, self._schedule, self._perturbation
+        _ = self._measure
 
     def init(
         self,
@@ -147,7 +136,7 @@ class Choice:
         return state, replace(
             told,
             effective=effective_size(state.particle_weight),
-            next_epsilon=state.threshold if state.threshold > EXHAUSTED else None,
+            next_epsilon=state.next_epsilon,
             probabilities=state.probabilities[-1].tolist(),
             errors=state.errors[-1].tolist(),
         )
@@ -165,12 +154,7 @@ class Choice:
 
     def check(self, state: ChoiceState) -> None:
         """Raise TooFewSurvivors where no generation is complete."""
-        if not state.generations:
-            raise TooFewSurvivors(
-                f"{state.pending_accepted} of {state.pending_simulated} draws came within epsilon "
-                f"{state.threshold:g} of the observation, and a generation takes "
-                f"{self._particles}. Simulate more rounds, or write a larger epsilon"
-            )
+        state.check_complete(self._particles)
 
     def to_arrays(self, state: ChoiceState) -> dict[str, np.ndarray]:
         """Return the state as named arrays of numbers."""
@@ -187,14 +171,6 @@ class Choice:
     @property
     def _measure(self) -> Measure:
         return Measure(self.distance, "none", self.p)
-
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(self.epsilon, self.quantile, numbers(self.epsilons))
-
-    @property
-    def _perturbation(self) -> Perturbation:
-        return Perturbation(self.transition, self.scaling, self.neighbours)
 
     def _shares(self, state: ChoiceState) -> np.ndarray:
         """Return how often each model is proposed (model,), sum 1."""

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcvbi.infer.stored import Dims, Stored, Types, refused
+from hpcvbi.infer.generations import GenerationState
+from hpcvbi.infer.stored import Dims, Types, refused
 
 
 @dataclass(frozen=True, eq=False)
-class ChoiceState(Stored):
+class ChoiceState(GenerationState):
     """What the next wave needs.
 
     Of each model its number of parameters and its `prior`, sum 1. Of the metric: see `metric.py`.
@@ -93,11 +94,6 @@ class ChoiceState(Stored):
     def models(self) -> int:
         """How many there are to choose from."""
         return len(self.prior)
-
-    @property
-    def generations(self) -> int:
-        """How many are complete."""
-        return len(self.epsilon)
 
     def population(self, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a model's particles (particle, param) in the last generation, and weights."""

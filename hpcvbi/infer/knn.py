@@ -17,7 +17,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.special import logsumexp
 
 from hpcvbi.infer.left_out import LEAST, PARTS, silverman
-from hpcvbi.infer.lookup import Lookup, LookupState
+from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled
 
@@ -51,14 +51,8 @@ class Knn(Lookup):
         best = rows ** ((n_params + 4) / (n_params + n_features + 4))
         return max(self.min_survivors, min(MOST, int(np.ceil(best))))
 
-    def adjusted(
-        self,
-        state: LookupState,
-        u: np.ndarray,
-        z: np.ndarray,
-        weights: np.ndarray,
-        rng: np.random.Generator,
-        n: int,
+    def sampled(
+        self, u: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
     ) -> np.ndarray:
         """Return `n` draws (draw, param) of the kernel density of the kept ones."""
         width = self.bandwidth * _width(u, rng) if self.bandwidth else 0.0

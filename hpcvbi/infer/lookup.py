@@ -23,7 +23,7 @@ from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
-from hpcvbi.infer.table import at, inverse, nearest, norm, robust
+from hpcvbi.infer.table import at, inverse, nearest, norm, resampled, robust
 from hpcvbi.infer.truncation import sobol
 
 
@@ -119,19 +119,19 @@ class Lookup:
         """
         return state
 
-    def adjusted(
-        self,
-        state: LookupState,
-        u: np.ndarray,
-        z: np.ndarray,
-        weights: np.ndarray,
-        rng: np.random.Generator,
-        n: int,
-    ) -> np.ndarray:
-        """Return `n` posterior draws (draw, param) from the kept draws `u` (kept, param), whose
-        scaled features differ by `z` (kept, feature) from the observation.
+    def moved(self, u: np.ndarray, z: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the kept draws `u` (kept, param), whose scaled features differ by `z` (kept,
+        feature) from the observation, moved to it; where the state says so.
         """
         raise NotImplementedError
+
+    def sampled(
+        self, u: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+    ) -> np.ndarray:
+        """Return `n` posterior draws (draw, param): of the kept ones `u` (kept, param), by weight;
+        where there are fewer, some come again.
+        """
+        return u[resampled(weights, n, rng)]
 
     def init(self, n_params: int, x_observed: np.ndarray) -> LookupState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
@@ -184,7 +184,9 @@ class Lookup:
         for case, near, far, own in zip(cases, rows, apart, seeds, strict=True):
             z = (features[np.searchsorted(every, near)] - case) * inverse(state.scale)
             rng = generator("posterior", own)
-            drawn.append(self.adjusted(state, draws.u[near], z, self.weights(far), rng, n))
+            u, weights = draws.u[near], self.weights(far)
+            u = self.moved(u, z, weights) if state.moved else u
+            drawn.append(self.sampled(u, weights, rng, n))
         return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
 
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:

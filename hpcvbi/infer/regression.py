@@ -29,7 +29,7 @@ from hpcvbi.infer.coordinates import from_real, to_real
 from hpcvbi.infer.left_out import best
 from hpcvbi.infer.lookup import Lookup, LookupState
 from hpcvbi.infer.settings import require
-from hpcvbi.infer.table import norm, resampled
+from hpcvbi.infer.table import norm
 
 PER_COEFFICIENT = 5
 """Draws kept for each coefficient of the fit at least: with as many as coefficients there is
@@ -89,18 +89,9 @@ class Regression(Lookup):
         kept, move = found[best(u, z, [partial(self._made, *one) for one in found])]
         return replace(state, kept=kept, moved=move)
 
-    def adjusted(
-        self,
-        state: LookupState,
-        u: np.ndarray,
-        z: np.ndarray,
-        weights: np.ndarray,
-        rng: np.random.Generator,
-        n: int,
-    ) -> np.ndarray:
-        """Return `n` of the draws (draw, param), by their weights, moved or not."""
-        u = moved(u, z, weights, self.heteroscedastic) if state.moved else u
-        return u[resampled(weights, n, rng)]
+    def moved(self, u: np.ndarray, z: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the kept draws (kept, param), moved along the regression."""
+        return moved(u, z, weights, self.heteroscedastic)
 
     def _made(
         self, kept: int, move: int, u: np.ndarray, z: np.ndarray
@@ -109,7 +100,7 @@ class Regression(Lookup):
         apart = norm(np.ones(z.shape[1]))(z, np.zeros(z.shape[1]))
         near = np.argsort(apart, kind="stable")[:kept]
         u, z, weights = u[near], z[near], self.weights(apart[near])
-        return (moved(u, z, weights, self.heteroscedastic) if move else u), weights
+        return (self.moved(u, z, weights) if move else u), weights
 
 
 def epanechnikov(distances: np.ndarray) -> np.ndarray:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcvbi.infer.lookup import Lookup, LookupState
+from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
-from hpcvbi.infer.table import resampled
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,3 @@ class Rejection(Lookup):
     def kept(self, rows: int, n_params: int, n_features: int) -> int:
         """Return how many of `rows` draws with finite features are kept."""
         return max(self.min_survivors, int(np.ceil(self.quantile * rows)))
-
-    def adjusted(
-        self,
-        state: LookupState,
-        u: np.ndarray,
-        z: np.ndarray,
-        weights: np.ndarray,
-        rng: np.random.Generator,
-        n: int,
-    ) -> np.ndarray:
-        """Return `n` of the kept draws (draw, param); where there are fewer, some come again."""
-        return u[resampled(weights, n, rng)]

@@ -6,13 +6,10 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
 from conftest import command, environment, files, hpcvbi
 from generations_study import write_generations
 
 from hpcvbi.store import Store
-
-pytest.importorskip("pyabc")
 
 
 def test_killed_with_two_workers_and_resumed_with_eight_it_ends_with_the_bytes_of_one(

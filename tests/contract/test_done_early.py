@@ -19,8 +19,6 @@ from hpcvbi.campaign.whole import lacking, learned_rounds
 from hpcvbi.config import cohort_of, identity, load
 from hpcvbi.store import Driver, Store
 
-pytest.importorskip("pyabc")
-
 
 @pytest.fixture(scope="module")
 def done(people_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,8 +14,6 @@ from conftest import environment
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
 from hpcvbi.infer import ALGORITHMS, AbcSmc, Draws, Knn, Regression, Rejection, abc_smc, learn
 
-pytest.importorskip("pyabc")
-
 MATRIX = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8]])
 OBSERVED = MATRIX @ np.array([0.4, 0.6])
 METHODS = {

@@ -12,8 +12,6 @@ from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.table import nearest, norm, resampled, robust
 
-pytest.importorskip("pyabc")
-
 MATRIX = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8]])
 OBSERVED = MATRIX @ np.array([0.4, 0.6])
 

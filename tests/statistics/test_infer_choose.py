@@ -12,8 +12,6 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.infer.choice import Choice
 from hpcvbi.infer.choose import Candidate, choose
 
-pytest.importorskip("pyabc")
-
 S = 0.3
 
 
