@@ -1,26 +1,23 @@
 """How much of the neighbourhood of an observation to keep, and whether to move it: found by leaving
 draws out.
 
-Each of the draws nearest to the observation is taken for the observation in turn, and the others
-say how probable its parameters are. With draws u_j of weights w_j that a way makes of the others,
+Each of the draws nearest to the observation is left out in turn, and the others say how probable it
+is. With the draws w_j of a neighbourhood and their weights k_j, as they are or moved by as much as
+their features tell, n = 1 / sum_j k_j^2, and i left out,
 
-    log p(u) = log( n/(n+1) sum_j w_j N(u | u_j, h^2 s^2) + 1/(n+1) ),    n = 1 / sum_j w_j^2,
+    p(w_i) = n / (n + 1) sum_j k_j N(w_i | w_j, h^2 s^2) / (1 - k_i) + 1 / (n + 1) N(w_i | 0, 1),
 
-s is their spread, h Silverman's bandwidth or what part of it predicts best, and 1 is the density of
-the prior: a truth that they miss costs as much as one draw more can repair. The expected score is
-highest for the posterior itself (Gneiting & Raftery 2007, DOI 10.1198/016214506000001437), whatever
-its shape, and a line through two modes, or one as far as features bend, does not raise it.
+where s is their spread, h Silverman's bandwidth or what part of it predicts best, and the last term
+the prior: a draw that the others miss costs as much as one draw more can repair. The expected log
+density is highest for the posterior itself (Gneiting & Raftery 2007, DOI
+10.1198/016214506000001437), whatever its shape: a line through two modes, or one so long that
+features bend, does not raise it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import logsumexp
-
-Way = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Turns parameters (row, param) and features (row, feature) relative to an observation into draws
-(draw, param) with weights (draw,) that sum to 1.
-"""
 
 LEFT_OUT = 100
 """Draws that are left out in turn, at most half of all."""
@@ -28,6 +25,7 @@ PARTS = 2.0 ** -np.arange(0.0, 4.5, 0.5)
 """Widths of a kernel that are tried, in units of Silverman's."""
 LEAST = 1e-12
 """No spread is taken as smaller."""
+LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
 def silverman(n: float, n_params: int) -> float:
@@ -35,38 +33,42 @@ def silverman(n: float, n_params: int) -> float:
     return (4.0 / ((n_params + 2) * n)) ** (1.0 / (n_params + 4))
 
 
-def best(u: np.ndarray, z: np.ndarray, ways: Sequence[Way]) -> int:
-    """Return which of the `ways` to take: the first that is no worse than the best by more than a
-    standard error (Breiman, Friedman, Olshen & Stone 1984, "Classification and Regression Trees").
+def best(w: np.ndarray, ways: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
+    """Return which of several neighbourhoods to take: the first that is no worse than the best by
+    more than a standard error (Breiman, Friedman, Olshen & Stone 1984, "Classification and
+    Regression Trees").
 
-    `u` (row, param) and `z` (row, feature) are draws near the observation, nearest first.
+    `w` (draw, param) are draws, standard normal under the prior, nearest to the observation first;
+    a way is what becomes of the first of them, (kept, param), with weights (kept,) of sum 1.
     """
-    if len(ways) == 1:
-        return 0
-    found = np.array([scores(u, z, way) for way in ways])
+    shortest = min(len(weights) for _, weights in ways)
+    out = max(1, min(LEFT_OUT, shortest // 2))
+    found = np.array([scores(w[:out], *way) for way in ways])
     behind = found[found.mean(axis=1).argmax()] - found
-    error = behind.std(axis=1) / np.sqrt(found.shape[1])
+    error = behind.std(axis=1) / np.sqrt(out)
     return int(np.argmax(behind.mean(axis=1) <= error))
 
 
-def scores(u: np.ndarray, z: np.ndarray, way: Way) -> np.ndarray:
-    """Return the log density (left out,) at each draw that is left out, see `best`."""
-    found = []
-    for i in range(max(1, min(LEFT_OUT, len(u) // 2))):
-        others = np.arange(len(u)) != i
-        found.append(_log_density(*way(u[others], z[others] - z[i]), u[i]))
-    table = np.array(found)
-    return table[:, table.mean(axis=0).argmax()]
-
-
-def _log_density(u: np.ndarray, weights: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return the log density (part,) at `at` (param,), for each of the widths tried."""
-    n, p = 1.0 / (weights**2).sum(), u.shape[1]
-    spread = np.maximum(np.sqrt(weights @ (u - weights @ u) ** 2), LEAST)
-    apart = (((u - at) / spread) ** 2).sum(axis=1)
-    widths = PARTS * silverman(n, p)
-    inside = -0.5 * apart / widths[:, None] ** 2
-    log_norm = p * np.log(np.sqrt(2.0 * np.pi) * widths) + np.log(spread).sum()
-    return np.logaddexp(
-        logsumexp(inside, b=weights * n / (n + 1.0), axis=1) - log_norm, -np.log(n + 1.0)
+def scores(w: np.ndarray, kept: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the log density (left out,) at the first of the `kept` draws (kept, param) given all
+    others; before they were moved they were `w` (left out, param).
+    """
+    out, p = w.shape
+    n = 1.0 / (weights**2).sum()
+    spread = np.maximum(np.sqrt(weights @ (kept - weights @ kept) ** 2), LEAST)
+    scaled = kept / spread
+    apart = ((scaled[:out, None] - scaled) ** 2).sum(axis=2)  # (left out, kept)
+    each = np.arange(out)
+    apart[each, each] = np.inf
+    share = (
+        np.log(n / (n + 1.0))
+        - np.log(np.maximum(1.0 - weights[:out], LEAST))
+        - np.log(spread).sum()
     )
+    prior = -0.5 * (w**2).sum(axis=1) - 0.5 * p * LOG_2_PI - np.log(n + 1.0)
+    found = []
+    for width in PARTS * silverman(n, p):
+        inside = logsumexp(-0.5 * apart / width**2, b=weights, axis=1)
+        inside = inside + share - p * np.log(width) - 0.5 * p * LOG_2_PI
+        found.append(np.logaddexp(inside, prior))
+    return found[int(np.argmax(np.mean(found, axis=1)))]

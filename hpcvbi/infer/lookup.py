@@ -29,9 +29,7 @@ from hpcvbi.infer.truncation import sobol
 
 @dataclass(frozen=True, eq=False)
 class LookupState(Stored):
-    """The recording, and how features are scaled; a scale of 0 says that all draws agree. As many
-    of the nearest draws as are `kept` are the posterior, `moved` by a regression or as they are.
-    """
+    """The recording, and how features are scaled; a scale of 0 says that all draws agree."""
 
     DIMS: ClassVar[Dims] = {
         "round": (),
@@ -39,18 +37,14 @@ class LookupState(Stored):
         "x_observed": ("feature",),
         "center": ("feature",),
         "scale": ("feature",),
-        "kept": (),
-        "moved": (),
     }
-    TYPES: ClassVar[Types] = dict.fromkeys(("round", "n_params", "kept", "moved"), np.int64)
+    TYPES: ClassVar[Types] = dict.fromkeys(("round", "n_params"), np.int64)
 
     round: int
     n_params: int
     x_observed: np.ndarray
     center: np.ndarray
     scale: np.ndarray
-    kept: int = 0
-    moved: int = 0
 
     @classmethod
     def check(cls, found: Mapping[str, np.ndarray]) -> None:
@@ -86,6 +80,18 @@ class LookupInfo:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Near:
+    """The draws that are kept, nearest first: rows (kept,), differences (kept, feature) of scaled
+    features, distances (kept,), and whether to move them to the observation.
+    """
+
+    rows: np.ndarray
+    z: np.ndarray
+    apart: np.ndarray
+    move: bool
+
+
 @dataclass(frozen=True)
 class Lookup:
     """Settings of a method that looks up draws; a method says what it makes of the nearest ones.
@@ -113,15 +119,15 @@ class Lookup:
         """Return the weights (kept,) of the kept draws, which sum to 1."""
         return np.full(len(distances), 1.0 / len(distances))
 
-    def chosen(self, state: LookupState, u: np.ndarray, z: np.ndarray) -> LookupState:
-        """Return the state with how many to keep of the draws `u` (kept, param), whose scaled
-        features differ by `z` (kept, feature) from the observation, nearest first.
+    def chosen(self, u: np.ndarray, z: np.ndarray) -> tuple[int, bool]:
+        """Return how many to keep of the draws `u` (kept, param), whose scaled features differ by
+        `z` (kept, feature) from the observation, nearest first, and whether to move them.
         """
-        return state
+        return len(u), False
 
     def moved(self, u: np.ndarray, z: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the kept draws `u` (kept, param), whose scaled features differ by `z` (kept,
-        feature) from the observation, moved to it; where the state says so.
+        feature) from the observation, moved to it.
         """
         raise NotImplementedError
 
@@ -149,20 +155,14 @@ class Lookup:
         whole = survivors(draws, state.round, self.min_survivors)
         some = sample_of(draws, whole, generator("scaling", seed))
         center, scale = robust(some)
-        rows = int(whole.sum())
-        kept = min(rows, self.kept(rows, state.n_params, len(state.x_observed)))
-        state = replace(
-            state, round=state.round + 1, center=center, scale=scale, kept=kept, moved=0
-        )
-        near, apart = self._nearest(state, state.x_observed[None], draws)
-        z = (at(draws.x, near[0]) - state.x_observed) * inverse(scale)
-        state = self.chosen(state, draws.u[near[0]], z)
+        state = replace(state, round=state.round + 1, center=center, scale=scale)
+        near = self._near(state, state.x_observed[None], draws)[0]
         return state, LookupInfo(
             round=state.round - 1,
-            rows=rows,
-            kept=state.kept,
-            moved=bool(state.moved),
-            epsilon=float(apart[0, state.kept - 1]),
+            rows=int(whole.sum()),
+            kept=len(near.rows),
+            moved=near.move,
+            epsilon=float(near.apart[-1]),
             **seen(draws, state.round - 1, whole, some, state.x_observed, center, scale),
         )
 
@@ -178,22 +178,18 @@ class Lookup:
         """
         cases, draws = check_asked(state.round, state.x_observed, x, draws)
         seeds = case_seeds(seed, x, len(cases))
-        rows, apart = self._nearest(state, cases, draws)
-        every = np.unique(rows)
-        features, drawn = at(draws.x, every), []
-        for case, near, far, own in zip(cases, rows, apart, seeds, strict=True):
-            z = (features[np.searchsorted(every, near)] - case) * inverse(state.scale)
-            rng = generator("posterior", own)
-            u, weights = draws.u[near], self.weights(far)
-            u = self.moved(u, z, weights) if state.moved else u
-            drawn.append(self.sampled(u, weights, rng, n))
+        drawn = []
+        for near, own in zip(self._near(state, cases, draws), seeds, strict=True):
+            u, weights = draws.u[near.rows], self.weights(near.apart)
+            u = self.moved(u, near.z, weights) if near.move else u
+            drawn.append(self.sampled(u, weights, generator("posterior", own), n))
         return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
 
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
         """Return the kept draws with their weights, as one population."""
-        rows, apart = self._nearest(states[-1], states[-1].x_observed[None], draws)
-        weights = self.weights(apart[0])
-        return [Population(rows[0], weights, apart[0], float(apart[0, -1]), len(draws))]
+        near = self._near(states[-1], states[-1].x_observed[None], draws)[0]
+        epsilon = float(near.apart[-1])
+        return [Population(near.rows, self.weights(near.apart), near.apart, epsilon, len(draws))]
 
     def distances(self, state: LookupState, x: np.ndarray) -> np.ndarray:
         """Return the distances (row,) of features (row, feature) to the observed ones."""
@@ -207,10 +203,18 @@ class Lookup:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
         return LookupState.from_arrays(arrays)
 
-    def _nearest(
-        self, state: LookupState, cases: np.ndarray, draws: Draws
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return nearest(draws.x, cases, state.kept, norm(inverse(state.scale)))
+    def _near(self, state: LookupState, cases: np.ndarray, draws: Draws) -> list[Near]:
+        """Return what each case (case, feature) keeps."""
+        whole = int(draws.whole.sum())
+        k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
+        rows, apart = nearest(draws.x, cases, k, norm(inverse(state.scale)))
+        every = np.unique(rows)
+        features, found = at(draws.x, every), []
+        for case, of, far in zip(cases, rows, apart, strict=True):
+            z = (features[np.searchsorted(every, of)] - case) * inverse(state.scale)
+            kept, move = self.chosen(draws.u[of], z)
+            found.append(Near(of[:kept], z[:kept], far[:kept], move))
+        return found
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

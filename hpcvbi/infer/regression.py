@@ -19,17 +19,15 @@ A line fits where features do not bend and the posterior has one mode. How many 
 stay, and whether they are moved, is what predicts those nearest to the observation (`left_out`).
 """
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.infer.coordinates import from_real, to_real
 from hpcvbi.infer.left_out import best
-from hpcvbi.infer.lookup import Lookup, LookupState
+from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
-from hpcvbi.infer.table import norm
 
 PER_COEFFICIENT = 5
 """Draws kept for each coefficient of the fit at least: with as many as coefficients there is
@@ -79,28 +77,24 @@ class Regression(Lookup):
         """Return the Epanechnikov weights (kept,) of the kept draws, which sum to 1."""
         return epanechnikov(distances)
 
-    def chosen(self, state: LookupState, u: np.ndarray, z: np.ndarray) -> LookupState:
-        """Return the state with the neighbourhood, moved or not, that predicts draws left out."""
+    def chosen(self, u: np.ndarray, z: np.ndarray) -> tuple[int, bool]:
+        """Return the neighbourhood, moved or not, that predicts draws left out."""
         fewest = max(FEWEST, PER_COEFFICIENT * (z.shape[1] + 1))
         sizes = [len(u)]
         while sizes[-1] >= NARROWER * fewest:
             sizes.append(sizes[-1] // NARROWER)
-        found = [(size, move) for size in sizes for move in (1, 0)]
-        kept, move = found[best(u, z, [partial(self._made, *one) for one in found])]
-        return replace(state, kept=kept, moved=move)
+        w, apart = to_real(u), np.sqrt((z**2).sum(axis=1))
+        found, ways = [], []
+        for size in sizes:
+            weights = self.weights(apart[:size])
+            found += [(size, True), (size, False)]
+            line = _moved(w[:size], z[:size], weights)
+            ways += [(line, weights), (w[:size], weights)]
+        return found[best(w, ways)]
 
     def moved(self, u: np.ndarray, z: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the kept draws (kept, param), moved along the regression."""
         return moved(u, z, weights, self.heteroscedastic)
-
-    def _made(
-        self, kept: int, move: int, u: np.ndarray, z: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return draws (kept, param) and weights (kept,), see `left_out.Way`."""
-        apart = norm(np.ones(z.shape[1]))(z, np.zeros(z.shape[1]))
-        near = np.argsort(apart, kind="stable")[:kept]
-        u, z, weights = u[near], z[near], self.weights(apart[near])
-        return (self.moved(u, z, weights) if move else u), weights
 
 
 def epanechnikov(distances: np.ndarray) -> np.ndarray:
@@ -120,14 +114,20 @@ def moved(
     """Return draws `u` (row, param) moved along a weighted regression on `z` (row, feature) to
     z = 0.
     """
-    line = _fit(to_real(u), z, weights)
+    return from_real(_moved(to_real(u), z, weights, heteroscedastic))
+
+
+def _moved(
+    w: np.ndarray, z: np.ndarray, weights: np.ndarray, heteroscedastic: bool = False
+) -> np.ndarray:
+    line = _fit(w, z, weights)
     residual = line.residual
     if heteroscedastic:
         floor = 1e-12 * np.maximum((weights[:, None] * residual**2).sum(axis=0), 1e-300)
         width = _fit(np.log(np.maximum(residual**2, floor)), z, weights)
         # beyond the data a line would stretch without bound
         residual = residual * np.exp(np.clip(0.5 * (width.at_zero - width.fitted), -2.0, 2.0))
-    return from_real(line.at_zero + line.reach * residual)
+    return line.at_zero + line.reach * residual
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,16 +5,15 @@
 with C = (I + B' B / sigma^2)⁻¹. A monotone function of each feature changes no posterior.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
+from scipy.stats import norm
 
 from hpcvbi.evaluate import coverage, recovery_z
 from hpcvbi.infer import Draws, Regression
 from hpcvbi.infer.left_out import best
-from hpcvbi.infer.left_out import scores as scores_left_out
+from hpcvbi.infer.left_out import scores as log_densities
 
 FEATURES, SIGMA, CASES, SEEDS = 40, 4.0, 150, range(4)
 B = np.random.default_rng(1).standard_normal((FEATURES, 2))
@@ -95,7 +94,7 @@ def test_fewer_draws_where_features_bend():
     assert kept < 2000 and moved
 
 
-def test_no_line_between_two_modes():
+def test_no_line_between_two_modes(monkeypatch):
     """Of |u - 1/2| the sign is unknown: a line's residuals at one mode do not fit at the other."""
     u, rng = np.random.default_rng(1).random((100_000, 2)), np.random.default_rng(2)
     x = np.abs(u - 0.5) + 0.002 * rng.standard_normal(u.shape)
@@ -104,7 +103,8 @@ def test_no_line_between_two_modes():
     state, info = algorithm.update(algorithm.init(2, observed), draws, 1)
     assert info.kept < 5000 and not info.moved
     chosen = algorithm.posterior(state, observed, 1000, 2, draws)
-    line = algorithm.posterior(replace(state, kept=5000, moved=1), observed, 1000, 2, draws)
+    monkeypatch.setattr(Regression, "chosen", lambda self, u, z: (5000, True))
+    line = algorithm.posterior(state, observed, 1000, 2, draws)
     off, off_line = (
         np.quantile(np.abs(np.abs(drawn - 0.5) - 0.2), 0.9) for drawn in (chosen, line)
     )
@@ -114,22 +114,31 @@ def test_no_line_between_two_modes():
 
 
 @pytest.mark.parametrize("modes", [1, 2])
-def test_draws_left_out_are_most_probable_given_the_exact_posterior(modes):
+def test_draws_moved_by_what_their_features_tell_predict_each_other_best(modes):
     rng = np.random.default_rng(1)
-    centre = np.where(rng.random((300, 1)) < 0.5, 0.3, 0.7) if modes == 2 else 0.5
-    u = centre + 0.05 * rng.standard_normal((300, 2))
+    z = np.sort(np.abs(rng.standard_normal((300, 1))), axis=0) * 0.3
+    centre = np.where(rng.random((300, 1)) < 0.5, -1.0, 1.0) if modes == 2 else 0.0
+    w, weights = centre + z + 0.05 * rng.standard_normal((300, 2)), np.full(300, 1 / 300)
+    exact = log_densities(w[:100], w - z, weights)
+    wrong = [(w - z * slope, weights) for slope in (0.0, 0.5, 1.5)]
+    for moved, _ in wrong:
+        worse = exact - log_densities(w[:100], moved, weights)
+        assert worse.mean() > 3 * worse.std() / 10.0
+    assert best(w, [*wrong, (w - z, weights), (w - z, weights)]) == 3
 
-    def way(scale, shift):
-        def made(others, z):
-            middle = np.median(others, axis=0)
-            return middle + scale * (others - middle) + shift, np.full(len(others), 1 / len(others))
 
-        return made
-
-    nothing = np.zeros((len(u), 1))
-    exact = scores_left_out(u, nothing, way(1.0, 0.0))
-    wrong = [way(0.5, 0.0), way(2.0, 0.0), way(1.0, 0.05), way(1.0, -0.05)]
-    for other in wrong:
-        worse = exact - scores_left_out(u, nothing, other)
-        assert worse.mean() > 3 * worse.std() / np.sqrt(len(worse))
-    assert best(u, nothing, [*wrong, way(1.0, 0.0), way(1.0, 0.0)]) == 4
+def test_the_log_density_of_a_draw_is_that_of_the_others_and_of_one_of_the_prior():
+    rng = np.random.default_rng(1)
+    w, weights = rng.standard_normal((40, 2)), rng.random(40)
+    weights /= weights.sum()
+    n, spread = 1 / (weights**2).sum(), np.sqrt(weights @ (w - weights @ w) ** 2)
+    tables = []
+    for part in 2.0 ** -np.arange(0.0, 4.5, 0.5):
+        width, row = part * (4 / (4 * n)) ** (1 / 6) * spread, []
+        for i in range(10):
+            kernel = norm.pdf(w[i], w, width).prod(axis=1) * weights / (1 - weights[i])
+            inside, prior = np.delete(kernel, i).sum(), norm.pdf(w[i]).prod()
+            row.append(np.log((n * inside + prior) / (n + 1)))
+        tables.append(row)
+    wanted = max(tables, key=np.mean)
+    np.testing.assert_allclose(log_densities(w[:10], w, weights), wanted, rtol=1e-9)
