@@ -16,9 +16,9 @@
     shared     a network for a cohort, from a finished study; nothing is written
     rivals     several studies of the same people, between whose models is chosen
     choice     which of them the recordings speak for: a chain of waves over all models
-    verdict    what a choice found
     particles  its particles: each model's posterior, and all generations
     group      what people have in common, from their posteriors
+    page       the report of a study or of a choice
     export     what is there already, in other programs' formats
     record     what is written about a person, as named data with units
 
@@ -36,6 +36,7 @@ from hpcvbi.campaign.forecast import Forecast, forecast
 from hpcvbi.campaign.group import Difference, Group, difference, left_out, pool_people
 from hpcvbi.campaign.merge import Merged, merge
 from hpcvbi.campaign.pace import Pace, pace_of
+from hpcvbi.campaign.page import build_page
 from hpcvbi.campaign.particles import ModelPosterior, posteriors
 from hpcvbi.campaign.parts import part_of
 from hpcvbi.campaign.plan import Plan, plan
@@ -44,8 +45,8 @@ from hpcvbi.campaign.rivals import Rivals, rivals_of
 from hpcvbi.campaign.shared import Cohort, Inferred, learn_together
 from hpcvbi.campaign.subjects import Subject, people_of, subjects_of
 from hpcvbi.campaign.trial import TrialOutcome, simulate_trial
-from hpcvbi.campaign.verdict import Verdict, verdicts
 from hpcvbi.campaign.whole import rounds_of
+from hpcvbi.report.verdict import Verdict, verdicts
 
 __all__ = [
     "EXPORTS",
@@ -66,6 +67,7 @@ __all__ = [
     "Subject",
     "TrialOutcome",
     "Verdict",
+    "build_page",
     "choose",
     "conduct",
     "difference",

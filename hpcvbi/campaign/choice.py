@@ -30,11 +30,10 @@ from hpcvbi.infer import choice_steps as steps
 from hpcvbi.infer.choice_state import ChoiceState
 from hpcvbi.infer.steps import learnable
 from hpcvbi.infer.table import effective_size
+from hpcvbi.report.verdict import RESULT
 from hpcvbi.store import Driver
 
 LOOKED_AT = ("status", "features")
-RESULT = "choice"
-"""The data set that is written last."""
 
 
 def choose(

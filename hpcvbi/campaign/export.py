@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from hpcvbi.campaign import particles, record
-from hpcvbi.campaign.choice import RESULT
 from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.campaign.whole import JUDGEMENT, learned_rounds
 from hpcvbi.campaign.wishes import TRAINING
@@ -16,6 +15,7 @@ from hpcvbi.core.errors import ExportError
 from hpcvbi.infer import steps
 from hpcvbi.infer.history import Run, check_pyabc, equally_weighted, weighted, write_history
 from hpcvbi.infer.populations import Weighing
+from hpcvbi.report.verdict import RESULT
 from hpcvbi.store import Store
 from hpcvbi.store.export import export_arviz, export_csv, export_netcdf
 from hpcvbi.store.publish import check_target, published

@@ -19,8 +19,6 @@ from typing import Any
 import numpy as np
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
-from hpcvbi.campaign.choice import RESULT
-from hpcvbi.campaign.verdict import chosen, store_of
 from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.config import studies_of
 from hpcvbi.core.seeds import derive_seed, generator
@@ -29,6 +27,7 @@ from hpcvbi.infer.choice_steps import generation, round_of, wave_of
 from hpcvbi.infer.history import Run, Weighted
 from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.table import effective_size, resampled
+from hpcvbi.report.verdict import RESULT, chosen, store_of
 from hpcvbi.store import Store
 from hpcvbi.store.arrays import read_rows
 

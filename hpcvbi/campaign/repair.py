@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hpcvbi.campaign.chain import infer
-from hpcvbi.campaign.choice import RESULT
 from hpcvbi.campaign.follower import Progress
 from hpcvbi.campaign.loop import Loop
 from hpcvbi.campaign.stop import listening
@@ -28,6 +27,7 @@ from hpcvbi.core.block import Block
 from hpcvbi.core.errors import DataError, HpcvbiError, StoreError, StoreMismatch
 from hpcvbi.core.identifier import COHORT
 from hpcvbi.models.load import file_of
+from hpcvbi.report.verdict import RESULT
 from hpcvbi.store import Damage, Driver, Store, Survey, fingerprint, survey
 
 NO_MARK = "no mark"

@@ -135,13 +135,13 @@ def withdraw(
 ) -> None:
     """Delete all that a store holds of a person, for good, and build the report anew."""
     from hpcvbi import store as stores
+    from hpcvbi.campaign import build_page
     from hpcvbi.cli import show
-    from hpcvbi.report import build
 
     withdrawal = stores.withdraw(store, subject)
     show.withdrawal(make_console(), withdrawal)
     try:
-        build(store)
+        build_page(store)
     except KeyRefused as error:
         raise KeyRefused(
             f"{error}; the data are deleted, the report is as it was: run this again with the key"

@@ -55,7 +55,8 @@ def choose(
     And what each model's parameters are, given that model: median and the interval
     that holds nine tenths, from its particles in the last generation. A model that
     a recording speaks against has few, and there is a warning where they are fewer
-    than 20. `hpcvbi export` writes all of them.
+    than 20. `hpcvbi export` writes all of them, and report.html in the folder shows
+    everything.
 
     People, recordings and features must be the same in all studies. Cluster and
     limits are those of the first. What is finished is kept: the same command
@@ -65,7 +66,9 @@ def choose(
     from hpcvbi.cli import show, show_choice, show_plan
     from hpcvbi.cli.progress import progress_on
     from hpcvbi.config import load, mapping
+    from hpcvbi.report import build_choice
     from hpcvbi.store import progress as progress_of
+    from hpcvbi.store import storage_faults
 
     if table is not None:
         show_choice.check_table(table)
@@ -89,11 +92,13 @@ def choose(
             except Stopped as stopped:
                 raise Stopped(f"{stopped}. To resume: {shlex.join(again)}") from None
     found, posteriors = campaign.verdicts(output), campaign.posteriors(output)
+    with storage_faults(output):
+        report = build_choice(output, posteriors)
     show_choice.verdicts(console, found, posteriors)
     if table is not None:
         for path in show_choice.write_tables(table, found, posteriors):
             console.print(f"wrote {path}", soft_wrap=True)
-    console.print(f"{outcome.blocks} blocks computed", soft_wrap=True)
+    console.print(f"{outcome.blocks} blocks computed; report: {report}", soft_wrap=True)
     show.failed_draws(console, progress_of(output), again)
     if outcome.failed:
         show.failures(console, outcome)

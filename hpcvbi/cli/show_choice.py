@@ -7,14 +7,13 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from hpcvbi.campaign import ModelPosterior, Verdict
-from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT, UNSEEN
+from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT
 from hpcvbi.store import storage_faults
 from hpcvbi.store.durable import write_durably
 
@@ -28,10 +27,10 @@ def verdicts(console: Console, found: Mapping[str, Verdict], posteriors: Posteri
         rows = Table(
             each.person, "P", "+-", "prior", "particles", "told apart", "best against it", box=None
         )
-        for row in each.rows():
+        for model, row in enumerate(each.rows()):
             bound = "> " if row["factor_is_bound"] else ""
             said = f"{bound}{row['factor']:.3g}, {row['evidence']}" if row["evidence"] else "best"
-            numbers = *_probability(each, row), f"{row['prior']:.3g}"
+            numbers = *each.shown(model), f"{row['prior']:.3g}"
             known = "" if row["recognised"] is None else f"{row['recognised']:.0%}"
             rows.add_row(row["model"], *numbers, f"{row['effective']:.0f}", known, said)
         console.print(rows)
@@ -58,14 +57,6 @@ def _parameters(console: Console, posteriors: Iterable[ModelPosterior]) -> None:
             unit = "" if row["unit"] == "1" else row["unit"]
             shown.add_row("" if number else of.model, row["parameter"], *numbers, unit)
     console.print(shown)
-
-
-def _probability(found: Verdict, row: Mapping[str, Any]) -> tuple[str, str]:
-    """Probability and error; where no particle says otherwise, the bound of either."""
-    bound = UNSEEN / found.particles
-    if not 0 < row["probability"] < 1:
-        return (f"< {bound:.2g}" if row["probability"] <= 0 else f"> {1 - bound:.2g}"), ""
-    return f"{row['probability']:.3f}", f"{row['error']:.3f}"
 
 
 def check_table(path: Path) -> None:

@@ -46,7 +46,7 @@ def pair_plot(result: Judged, evidence: Evidence) -> "Figure":
                 continue
             place(axes.xaxis, q.kind, q.low, q.high)
             if column == row:
-                _marginal(axes, q, x)
+                marginal(axes, q, x)
             else:
                 place(axes.yaxis, p.kind, p.low, p.high)
                 axes.scatter(x, y, s=5, color=BLUE, alpha=0.25, linewidths=0, rasterized=True)
@@ -56,7 +56,8 @@ def pair_plot(result: Judged, evidence: Evidence) -> "Figure":
     return figure
 
 
-def _marginal(axes: "Axes", p: Parameter, samples: np.ndarray) -> None:
+def marginal(axes: "Axes", p: Parameter, samples: np.ndarray) -> None:
+    """Draw the posterior of one parameter over the extent of its prior."""
     # bins of equal prior mass: the prior is flat at 1, whatever its scale
     share, edges = np.histogram(p.prior.cdf(samples), BINS, (0.0, 1.0))
     density = share * BINS / len(samples)

@@ -172,7 +172,8 @@ def test_the_command_prints_and_writes_what_was_found(
     words = ["choose", *paths, "--output", folder, "--settings", json.dumps(SETTINGS)]
     done = hpcvbi(*words, "--table", tmp_path / "t.csv", env={"COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
-    assert "0 blocks computed" in done.stdout and "gating" in done.stdout
+    assert f"0 blocks computed; report: {folder / 'report.html'}" in done.stdout
+    assert "gating" in done.stdout and (folder / "report.html").is_file()
     assert "can mislead" in done.stdout and "Robert" in done.stdout
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
     assert [(row["person"], row["model"]) for row in rows[:2]] == [

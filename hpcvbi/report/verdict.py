@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from hpcvbi.campaign.choice import RESULT
 from hpcvbi.config import is_choice
 from hpcvbi.core.errors import StoreError
-from hpcvbi.evaluate.bayes_factors import evidence
+from hpcvbi.evaluate.bayes_factors import UNSEEN, evidence
 from hpcvbi.store import Store
+
+RESULT = "choice"
+"""Group of a person that holds a choice; it is written last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +23,8 @@ class Verdict:
     """A person's choice: per model its `probability`, the standard `error` of that, its `prior` and
     its `effective` particles (all (model,)), the `bayes_factor` (model, other) and which are lower
     bounds; how well simulations are `told_apart` (model, other), see there; the `epsilon`
-    (generation,) reached, and how many draws were simulated.
+    (generation,) reached, with the `probabilities` and their `errors` (generation, model) there;
+    and how many draws were simulated.
     """
 
     person: str
@@ -34,6 +37,8 @@ class Verdict:
     bound: np.ndarray
     told_apart: np.ndarray
     epsilon: np.ndarray
+    probabilities: np.ndarray
+    errors: np.ndarray
     simulated: int
     particles: float
     warnings: tuple[str, ...]
@@ -42,6 +47,15 @@ class Verdict:
     def best(self) -> int:
         """Which model the recording speaks for most, its prior apart."""
         return int(np.argmax(self.probability / self.prior))
+
+    def shown(self, model: int) -> tuple[str, str]:
+        """Return a model's probability and its error as text; where no particle says otherwise, the
+        bound of it.
+        """
+        probability, bound = self.probability[model], UNSEEN / self.particles
+        if not 0 < probability < 1:
+            return (f"< {bound:.2g}" if probability <= 0 else f"> {1 - bound:.2g}"), ""
+        return f"{probability:.3f}", f"{self.error[model]:.3f}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row per model, ready for a table or JSON; `factor` is the Bayes factor of the
@@ -110,6 +124,8 @@ def _verdict(store: Store, person: str) -> Verdict:
         bound=found["bound"].astype(bool),
         told_apart=found["told_apart"],
         epsilon=found["epsilon"],
+        probabilities=found["probabilities"],
+        errors=found["errors"],
         simulated=int(found["simulated"].sum()),
         particles=float(about["effective"]),
         warnings=tuple(about["warnings"]),
