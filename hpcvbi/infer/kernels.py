@@ -27,6 +27,8 @@ from typing import Self
 import numpy as np
 from scipy.special import expit, logit
 
+from hpcvbi.infer.bandwidth import silverman
+
 EDGE = 1e-9
 """Draws nearer than this to the edge of the unit cube are moved there; its logit is 20.7."""
 LEAST = 1e-3
@@ -46,7 +48,7 @@ class Kernels:
         """Smooth draws in the unit cube, (person, draw, param)."""
         z = logit(np.clip(u, EDGE, 1 - EDGE))
         _, draws, params = z.shape
-        bandwidth = (4 / ((params + 2) * draws)) ** (1 / (params + 4))
+        bandwidth = silverman(draws, params)
         smoothed = [_smoothed(one, bandwidth) for one in z]
         centres = np.array([one for one, _ in smoothed])
         variance = np.array([one for _, one in smoothed])

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import logsumexp
 
-from hpcvbi.infer.left_out import LEAST, PARTS, silverman
+from hpcvbi.infer.bandwidth import LEAST, PARTS, silverman
 from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import resampled

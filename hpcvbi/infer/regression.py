@@ -16,7 +16,8 @@ draw best from all others, e_i / (1 - k_i q_i) being the error (Allen 1974, DOI
 what one heavy tail says there would be a point on a face of the cube.
 
 A line fits where features do not bend and the posterior has one mode. How many of the kept draws
-stay, and whether they are moved, is what predicts those nearest to the observation (`left_out`).
+stay, and whether they are moved, is what predicts those nearest to the observation: see
+`neighbourhood.py`.
 """
 
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ import numpy as np
 
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.infer.coordinates import from_real, to_real
-from hpcvbi.infer.left_out import best
 from hpcvbi.infer.lookup import Lookup
+from hpcvbi.infer.neighbourhood import best
 from hpcvbi.infer.settings import require
 
 PER_COEFFICIENT = 5

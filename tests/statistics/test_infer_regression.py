@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from hpcvbi.evaluate import coverage, recovery_z
 from hpcvbi.infer import Draws, Regression
-from hpcvbi.infer.left_out import best
-from hpcvbi.infer.left_out import scores as log_densities
+from hpcvbi.infer.neighbourhood import best
+from hpcvbi.infer.neighbourhood import scores as log_densities
 
 FEATURES, SIGMA, CASES, SEEDS = 40, 4.0, 150, range(4)
 B = np.random.default_rng(1).standard_normal((FEATURES, 2))

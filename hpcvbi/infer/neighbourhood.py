@@ -19,18 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import logsumexp
 
+from hpcvbi.infer.bandwidth import LEAST, PARTS, silverman
+
 LEFT_OUT = 100
 """Draws that are left out in turn, at most half of all."""
-PARTS = 2.0 ** -np.arange(0.0, 4.5, 0.5)
-"""Widths of a kernel that are tried, in units of Silverman's."""
-LEAST = 1e-12
-"""No spread is taken as smaller."""
 LOG_2_PI = float(np.log(2.0 * np.pi))
-
-
-def silverman(n: float, n_params: int) -> float:
-    """Return Silverman's bandwidth for `n` equal draws of `n_params` parameters of variance 1."""
-    return (4.0 / ((n_params + 2) * n)) ** (1.0 / (n_params + 4))
 
 
 def best(w: np.ndarray, ways: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
