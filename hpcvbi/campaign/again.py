@@ -7,7 +7,7 @@ it tried again.
 
 from hpcvbi.campaign.together import NETWORK, ROUND
 from hpcvbi.core.identifier import COHORT
-from hpcvbi.infer.choice_steps import WAVE, wave_of
+from hpcvbi.core.wave import WAVE, wave_of
 from hpcvbi.store import Driver
 
 _AFTER_ROUNDS = ("posterior", "predictive", "posterior_predictive")

@@ -24,6 +24,7 @@ from hpcvbi.cluster import Executor, seconds_to_work
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
+from hpcvbi.core.wave import round_of
 from hpcvbi.evaluate.bayes_factors import bayes_factors, warnings_of
 from hpcvbi.evaluate.told_apart import confused, told_apart
 from hpcvbi.infer import choice_steps as steps
@@ -123,7 +124,7 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
             if len(u):
                 by = rivals.studies[name], rivals.subjects[name][person]
                 theta = spaces[name].from_unit(u)
-                wave[name] = Simulate(steps.round_of(number, name), theta, read=(), by=by)
+                wave[name] = Simulate(round_of(number, name), theta, read=(), by=by)
         for wish in wave.values():
             yield replace(wish, background=True)
         for wish in wave.values():
@@ -144,7 +145,7 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
         propose = partial(steps.propose, choice, seed("propose", state.round))
         drawn = yield Learn(f"propose_{state.round:03d}", propose, last)
     choice.check(state)
-    first = {name: steps.round_of(0, name) for name in spaces}
+    first = {name: round_of(0, name) for name in spaces}
     reads = {r: (r, LOOKED_AT) for r in first.values() if store.is_marked(person, r)}
     confusion = yield Learn("told_apart", partial(tell_apart, tuple(first.values()), prior), reads)
     store.put(person, RESULT, *_result(rivals, state, confusion))
@@ -165,7 +166,7 @@ def tell_apart(
 def _check_lost(rivals: Rivals, store: Driver, person: str) -> None:
     """Raise TooFewSurvivors where a rival loses more draws of its prior than its study allows."""
     for name, study in rivals.studies.items():
-        round = steps.round_of(0, name)
+        round = round_of(0, name)
         if not store.is_marked(person, round):
             continue
         found, allowed = store.read(person, round, ("theta", "status")), study.limits.lost

@@ -18,7 +18,7 @@ from hpcvbi.campaign.plan import (
     updates_per_draw,
 )
 from hpcvbi.campaign.rivals import Rivals
-from hpcvbi.infer.choice_steps import WAVE
+from hpcvbi.core.wave import WAVE
 
 
 def plan_choice(rivals: Rivals, measure: bool = False) -> Plan:

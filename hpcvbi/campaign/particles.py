@@ -22,8 +22,9 @@ from hpcvbi.campaign.chain import POSTERIOR_DRAWS
 from hpcvbi.campaign.wishes import TRAINING
 from hpcvbi.config import studies_of
 from hpcvbi.core.seeds import derive_seed, generator
+from hpcvbi.core.wave import round_of, wave_of
 from hpcvbi.infer.choice_state import ChoiceState
-from hpcvbi.infer.choice_steps import generation, round_of, wave_of
+from hpcvbi.infer.choice_steps import generation
 from hpcvbi.infer.history import Run, Weighted
 from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.table import effective_size, resampled

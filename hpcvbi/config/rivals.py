@@ -13,6 +13,7 @@ from typing import Any
 from hpcvbi.cohort import Person
 from hpcvbi.config.study import Study, identity
 from hpcvbi.core.errors import ConfigError
+from hpcvbi.core.wave import wave_of
 
 RIVALS = "rivals"
 """Key of the manifest's `study` under which they stand, by name."""
@@ -66,4 +67,4 @@ def studies_of(manifest: Mapping[str, Any]) -> dict[str, Study]:
 
 def rival_of(studies: Mapping[str, Study], round: str) -> str:
     """Return whose draws a round's are, by the names that `studies_of` gives."""
-    return "" if "" in studies else round.split("_", 2)[2]
+    return "" if "" in studies else wave_of(round)[1]

@@ -1,7 +1,7 @@
 """The steps of model selection that are taken away from the driver, see `steps.py`; and what comes
 of them.
 
-`rounds` are named `wave_000_<model>`, `wave_001_<model>`, ...; a wave need not have all models.
+`rounds` are named as `core.wave` says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hpcvbi.core.space import Space
+from hpcvbi.core.wave import wave_of
 from hpcvbi.infer.choice import Choice
 from hpcvbi.infer.choice_state import ChoiceState
 from hpcvbi.infer.draws import Draws
@@ -18,19 +19,6 @@ from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.steps import Arrays, learnable
 from hpcvbi.infer.stored import refused
 from hpcvbi.infer.table import distance_of
-
-WAVE = "wave"
-
-
-def round_of(number: int, model: str) -> str:
-    """Return the name of the round of a model's draws in a wave."""
-    return f"{WAVE}_{number:03d}_{model}"
-
-
-def wave_of(round: str) -> tuple[int, str]:
-    """Return a round's wave and model; inverse of `round_of`."""
-    _, number, model = round.split("_", 2)
-    return int(number), model
 
 
 def update(

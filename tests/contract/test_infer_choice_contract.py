@@ -11,10 +11,11 @@ import pytest
 from hpcvbi.core.errors import ConfigError, StoreMismatch
 from hpcvbi.core.prior import Uniform
 from hpcvbi.core.space import Param, Space
+from hpcvbi.core.wave import round_of
 from hpcvbi.infer import Draws
 from hpcvbi.infer.choice import Choice
 from hpcvbi.infer.choice_state import ChoiceState
-from hpcvbi.infer.choice_steps import propose, round_of, update
+from hpcvbi.infer.choice_steps import propose, update
 
 CHOICE = Choice(rounds=6, draws=120, particles=60)
 X = np.array([0.2, 0.1])
