@@ -67,8 +67,12 @@ def _sequential(budget: int) -> dict[str, Any]:
 
 
 def _populations(budget: int) -> dict[str, Any]:
-    """As many particles as pyABC's, in waves of at least 20 draws."""
-    return {"rounds": min(20, budget // 20), "particles": population_size(budget)}
+    """As many particles as pyABC's, which takes draws one by one, in waves of half as many draws: a
+    whole wave is simulated even if its first draws would do. At least 20, or a twentieth of all.
+    """
+    particles = population_size(budget)
+    wave = max(20, min(particles // 2, budget // 20))
+    return {"rounds": budget // wave, "particles": particles}
 
 
 def _nearest(budget: int) -> dict[str, Any]:
