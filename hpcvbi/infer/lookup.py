@@ -9,7 +9,7 @@ posterior is right for any x, not only for what was observed.
 Pritchard, Seielstad, Perez-Lezaun & Feldman (1999), DOI 10.1093/oxfordjournals.molbev.a026091.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -119,9 +119,10 @@ class Lookup:
         """Return the weights (kept,) of the kept draws, which sum to 1."""
         return np.full(len(distances), 1.0 / len(distances))
 
-    def chosen(self, u: np.ndarray, z: np.ndarray) -> tuple[int, bool]:
+    def chosen(self, u: np.ndarray, z: np.ndarray, distances: np.ndarray) -> tuple[int, bool]:
         """Return how many to keep of the draws `u` (kept, param), whose scaled features differ by
-        `z` (kept, feature) from the observation, nearest first, and whether to move them.
+        `z` (kept, feature), of norms `distances` (kept,), from the observation, nearest first, and
+        whether to move them.
         """
         return len(u), False
 
@@ -156,7 +157,7 @@ class Lookup:
         some = sample_of(draws, whole, generator("scaling", seed))
         center, scale = robust(some)
         state = replace(state, round=state.round + 1, center=center, scale=scale)
-        near = self._near(state, state.x_observed[None], draws)[0]
+        near = next(self._near(state, state.x_observed[None], draws))
         return state, LookupInfo(
             round=state.round - 1,
             rows=int(whole.sum()),
@@ -187,7 +188,7 @@ class Lookup:
 
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
         """Return the kept draws with their weights, as one population."""
-        near = self._near(states[-1], states[-1].x_observed[None], draws)[0]
+        near = next(self._near(states[-1], states[-1].x_observed[None], draws))
         epsilon = float(near.apart[-1])
         return [Population(near.rows, self.weights(near.apart), near.apart, epsilon, len(draws))]
 
@@ -203,18 +204,17 @@ class Lookup:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
         return LookupState.from_arrays(arrays)
 
-    def _near(self, state: LookupState, cases: np.ndarray, draws: Draws) -> list[Near]:
-        """Return what each case (case, feature) keeps."""
+    def _near(self, state: LookupState, cases: np.ndarray, draws: Draws) -> Iterator[Near]:
+        """Yield what each case (case, feature) keeps, one at a time: together they may be large."""
         whole = int(draws.whole.sum())
         k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
         rows, apart = nearest(draws.x, cases, k, norm(inverse(state.scale)))
         every = np.unique(rows)
-        features, found = at(draws.x, every), []
+        features = at(draws.x, every)
         for case, of, far in zip(cases, rows, apart, strict=True):
             z = (features[np.searchsorted(every, of)] - case) * inverse(state.scale)
-            kept, move = self.chosen(draws.u[of], z)
-            found.append(Near(of[:kept], z[:kept], far[:kept], move))
-        return found
+            kept, move = self.chosen(draws.u[of], z, far)
+            yield Near(of[:kept], z[:kept], far[:kept], move)
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

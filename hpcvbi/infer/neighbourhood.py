@@ -17,6 +17,7 @@ features bend, does not raise it.
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from hpcvbi.infer.bandwidth import LEAST, PARTS, silverman
@@ -50,7 +51,7 @@ def scores(w: np.ndarray, kept: np.ndarray, weights: np.ndarray) -> np.ndarray:
     n = 1.0 / (weights**2).sum()
     spread = np.maximum(np.sqrt(weights @ (kept - weights @ kept) ** 2), LEAST)
     scaled = kept / spread
-    apart = ((scaled[:out, None] - scaled) ** 2).sum(axis=2)  # (left out, kept)
+    apart = cdist(scaled[:out], scaled, "sqeuclidean")
     each = np.arange(out)
     apart[each, each] = np.inf
     share = (

@@ -78,16 +78,15 @@ class Regression(Lookup):
         """Return the Epanechnikov weights (kept,) of the kept draws, which sum to 1."""
         return epanechnikov(distances)
 
-    def chosen(self, u: np.ndarray, z: np.ndarray) -> tuple[int, bool]:
+    def chosen(self, u: np.ndarray, z: np.ndarray, distances: np.ndarray) -> tuple[int, bool]:
         """Return the neighbourhood, moved or not, that predicts draws left out."""
         fewest = max(FEWEST, PER_COEFFICIENT * (z.shape[1] + 1))
         sizes = [len(u)]
         while sizes[-1] >= NARROWER * fewest:
             sizes.append(sizes[-1] // NARROWER)
-        w, apart = to_real(u), np.sqrt((z**2).sum(axis=1))
-        found, ways = [], []
+        w, found, ways = to_real(u), [], []
         for size in sizes:
-            weights = self.weights(apart[:size])
+            weights = self.weights(distances[:size])
             found += [(size, True), (size, False)]
             line = _moved(w[:size], z[:size], weights)
             ways += [(line, weights), (w[:size], weights)]

@@ -7,26 +7,12 @@ import numpy as np
 
 from hpcvbi.report.figures import marginal
 from hpcvbi.report.read import Parameter
-from hpcvbi.report.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    bare,
-    blank,
-    place,
-    styled,
-)
+from hpcvbi.report.style import COLOURS, INK, bare, blank, place, styled
 from hpcvbi.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, GREY)
 DARK = 0.6
 """Share of recognised simulations from which on white letters are read better."""
 

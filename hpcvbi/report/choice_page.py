@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hpcvbi.config.rivals import RIVALS
 from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT, WORDS
 from hpcvbi.report.choice_figures import generations, parameters, probabilities, recognition
 from hpcvbi.report.frame import FIGURES_FOR, Picture, framed, write
-from hpcvbi.report.read import Parameter, people_of
+from hpcvbi.report.read import Parameter, people_of, settings_of
 from hpcvbi.report.style import data_uri
 from hpcvbi.report.verdict import Verdict, store_of, verdicts
 from hpcvbi.store import Store
@@ -18,11 +19,9 @@ STRONG = WORDS[2][0]
 """Bayes factor from which on evidence is strong."""
 
 
-class Draws(Protocol):
+class ModelDraws(Protocol):
     """A model's posterior, see `campaign.ModelPosterior`."""
 
-    @property
-    def params(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def draws(self) -> np.ndarray: ...  # noqa: D102
     @property
@@ -30,7 +29,7 @@ class Draws(Protocol):
     def rows(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
-def build_choice(folder: Path | str, posteriors: Mapping[str, Mapping[str, Draws]]) -> Path:
+def build_choice(folder: Path | str, posteriors: Mapping[str, Mapping[str, ModelDraws]]) -> Path:
     """Write `folder`/report.html from the store of a choice, and the posteriors of each person and
     model that it holds; return its path.
     """
@@ -89,7 +88,7 @@ def _summary(found: Sequence[Verdict]) -> list[str]:
     return said
 
 
-def _warnings(found: Verdict, posteriors: Mapping[str, Draws]) -> list[str]:
+def _warnings(found: Verdict, posteriors: Mapping[str, ModelDraws]) -> list[str]:
     return [*found.warnings, *(of.warning for of in posteriors.values() if of.warning)]
 
 
@@ -100,7 +99,7 @@ def _overview(found: Sequence[Verdict]) -> Picture | None:
     return Picture(data_uri(probabilities(found)), words, wide=True)
 
 
-def _pictures(store: Store, found: Verdict, posteriors: Mapping[str, Draws]) -> list[Picture]:
+def _pictures(store: Store, found: Verdict, posteriors: Mapping[str, ModelDraws]) -> list[Picture]:
     pictures = [
         Picture(
             data_uri(generations(found)),
@@ -123,5 +122,5 @@ def _pictures(store: Store, found: Verdict, posteriors: Mapping[str, Draws]) -> 
 
 
 def _parameter(store: Store, model: str, row: Mapping[str, Any]) -> Parameter:
-    prior = store.study["study"]["rivals"][model]["parameters"][row["parameter"]]
+    prior = settings_of(store)[RIVALS][model]["parameters"][row["parameter"]]
     return Parameter(row["parameter"], row["unit"], "", prior["prior"], prior["low"], prior["high"])

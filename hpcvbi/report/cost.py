@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpcvbi.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, blank, styled
+from hpcvbi.report.style import COLOURS, blank, styled
 from hpcvbi.store import Store
 from hpcvbi.store.ledger import read_records
 from hpcvbi.store.marks import Marks
@@ -13,7 +13,6 @@ from hpcvbi.store.marks import Marks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 LEARNING = "learning"
 
 

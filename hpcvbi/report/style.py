@@ -15,6 +15,8 @@ P = ParamSpec("P")
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#8a8a8a", "#2b2b2b"
 PALE = "#dfe9f0"
+COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
+"""Of kinds side by side, in this order."""
 
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",

@@ -103,7 +103,7 @@ def test_no_line_between_two_modes(monkeypatch):
     state, info = algorithm.update(algorithm.init(2, observed), draws, 1)
     assert info.kept < 5000 and not info.moved
     chosen = algorithm.posterior(state, observed, 1000, 2, draws)
-    monkeypatch.setattr(Regression, "chosen", lambda self, u, z: (5000, True))
+    monkeypatch.setattr(Regression, "chosen", lambda self, *near: (5000, True))
     line = algorithm.posterior(state, observed, 1000, 2, draws)
     off, off_line = (
         np.quantile(np.abs(np.abs(drawn - 0.5) - 0.2), 0.9) for drawn in (chosen, line)
