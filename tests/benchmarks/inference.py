@@ -13,7 +13,6 @@ and sampling, not the C2ST.
 import argparse
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,11 +26,10 @@ from engine import TARGET, machine
 from inference_figure import draw, line
 from inference_methods import BUDGETS, METHODS, run
 from inference_rows import Cell, Moments, Row, append, read
+from resumable import asked_for, each
 from tasks import TASKS, Task
 from tasks.linear_posterior import LINEAR_BRAIN, MadeUp, given_features, given_recording
-from tasks.reference import NoReference
 
-from hpcvbi.core.errors import HpcvbiError
 from hpcvbi.evaluate import c2st
 
 QUICK = {
@@ -131,47 +129,32 @@ def warm_up() -> None:
 def options(words: Sequence[str] | None) -> argparse.Namespace:
     """What the command line asks for, filled up by the defaults."""
     parser = argparse.ArgumentParser(description="C2ST against the budget of simulations")
-    parser.add_argument(
-        "--quick", action="store_true", help="a few minutes; in a folder of its own"
-    )
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--budgets", nargs="+", type=int)
     parser.add_argument("--observations", nargs="+", type=int, help="from 1 to 10")
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--samples", type=int, help="of each posterior, at most 10000")
-    parser.add_argument("--minutes", type=float, help="then no cell is started")
-    parser.add_argument("--target", type=Path, help="folder of the results")
-    asked = parser.parse_args(words)
-    for name, value in (QUICK if asked.quick else FULL).items():
-        if getattr(asked, name) is None:
-            setattr(asked, name, value)
-    return asked
+    return asked_for(parser, words, QUICK, FULL)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Measure what is not measured yet, print, draw."""
     asked = options(words)
-    path, failed = asked.target / "inference.csv", 0
-    end = time.monotonic() + 60 * asked.minutes
-    warnings.filterwarnings("ignore", category=UserWarning)
+    path, end = asked.target / "inference.csv", time.monotonic() + 60 * asked.minutes
     warm_up()
-    for cell in cells(asked):
-        if cell in {row.cell for row in read(path)}:
-            continue
-        if time.monotonic() > end:
-            print(f"the time is up before {cell}; the same command goes on there", flush=True)
-            break
-        try:
-            row, parts = measured(cell, asked.samples)
-        except (HpcvbiError, NoReference) as reason:
-            failed += 1
-            print(f"{cell}\n  not measured: {reason}", file=sys.stderr, flush=True)
-            continue
+
+    def known(cell: Cell) -> bool:
+        return cell in {row.cell for row in read(path)}
+
+    def add(cell: Cell) -> None:
+        row, parts = measured(cell, asked.samples)
         if parts:
             append(asked.target / "inference_ou.csv", parts)
         append(path, [row])
         print(f"{cell}\n  C2ST {row.c2st:.3f}, {row.cpu_seconds:.1f} CPU s", flush=True)
+
+    failed = each(cells(asked), known, add, end)
     rows = read(path)
     print(table(rows))
     draw(rows, machine(), asked.target / "inference.png")

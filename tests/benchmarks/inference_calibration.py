@@ -12,7 +12,6 @@ its columns are those of `Summary`.
 import argparse
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,9 +35,9 @@ from linear_cases import (
     compared,
     prior_cases,
 )
+from resumable import asked_for, each
 from tasks.linear_posterior import LINEAR_BRAIN
 
-from hpcvbi.core.errors import HpcvbiError
 from hpcvbi.core.seeds import derive_seed
 
 PARAMS = ("g", "sigma")
@@ -172,47 +171,38 @@ def table(rows: Sequence[Summary]) -> str:
 def options(words: Sequence[str] | None) -> argparse.Namespace:
     """What the command line asks for, filled up by the defaults."""
     parser = argparse.ArgumentParser(description="simulation-based calibration of every method")
-    parser.add_argument("--quick", action="store_true", help="a minute; in a folder of its own")
     parser.add_argument("--methods", nargs="+", choices=list(WAYS))
     parser.add_argument("--budgets", nargs="+", type=int)
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--cases", type=int, help="of methods that learn anew for each")
-    parser.add_argument("--minutes", type=float, help="then nothing further is asked")
-    parser.add_argument("--target", type=Path, help="folder of the results")
-    asked = parser.parse_args(words)
-    for name, value in (QUICK if asked.quick else FULL).items():
-        if getattr(asked, name) is None:
-            setattr(asked, name, value)
-    return asked
+    return asked_for(parser, words, QUICK, FULL)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Ask what is not answered yet, sum up, print."""
     asked = options(words)
     path, end = asked.target / "inference_sbc_cases.csv", time.monotonic() + 60 * asked.minutes
-    warnings.filterwarnings("ignore", category=UserWarning)
     warm_up()
-    failed = 0
-    known = prior_cases(SHORT_BRAIN if asked.quick else LINEAR_BRAIN, ANY, seed=1)
+    brain = prior_cases(SHORT_BRAIN if asked.quick else LINEAR_BRAIN, ANY, seed=1)
+
+    def wanted(cell: Cell) -> Cases:
+        return brain.some(slice(ANY if WAYS[cell.method] is answered_at_once else asked.cases))
+
+    def answered(cell: Cell) -> int:
+        of = (Cell(row.method, row.budget, row.seed) for row in read(path, Answer))
+        return sum(other == cell for other in of) // len(PARAMS)
+
+    def known(cell: Cell) -> bool:
+        return answered(cell) >= len(wanted(cell).x)
+
+    def add(cell: Cell) -> None:
+        for rows in answers(cell, wanted(cell), answered(cell)):
+            append(path, rows)
+            if time.monotonic() > end and not known(cell):
+                raise TimeoutError(f"within {cell}")
+
     every = (Cell(m, b, s) for b in asked.budgets for s in asked.seeds for m in asked.methods)
-    for cell in every:
-        once = WAYS[cell.method] is answered_at_once
-        wanted = known.some(slice(ANY if once else asked.cases))
-        rows = read(path, Answer)
-        done = sum(Cell(r.method, r.budget, r.seed) == cell for r in rows) // len(PARAMS)
-        if done >= len(wanted.x):
-            continue
-        if time.monotonic() > end:
-            print(f"the time is up before {cell}; the same command goes on there", flush=True)
-            break
-        try:
-            for answered in answers(cell, wanted, done):
-                append(path, answered)
-                if not once and time.monotonic() > end:
-                    break
-        except HpcvbiError as reason:
-            failed += 1
-            print(f"{cell}\n  not measured: {reason}", file=sys.stderr, flush=True)
+    failed = each(every, known, add, end)
     found = summed_up(read(path, Answer))
     if found:
         summary = asked.target / "inference_sbc.csv"

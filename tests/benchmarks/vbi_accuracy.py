@@ -12,7 +12,6 @@ budget, vbi_zones.csv how well the Epileptor's zones are found, vbi.png is the p
 import argparse
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import measure  # sets one thread, before NumPy is loaded
 import numpy as np
 from engine import TARGET, machine
 from inference_rows import append, read
+from resumable import asked_for, each
 from vbi_cases import CASES, Case
 from vbi_figure import draw
 from vbi_methods import METHODS, Answers, answer, tests_of
@@ -30,7 +30,6 @@ from vbi_pool import TESTS, simulations, warm
 from vbi_rows import Apart, Cell, Row, Zones, cell_of
 from vbi_zones import judged
 
-from hpcvbi.core.errors import HpcvbiError
 from hpcvbi.core.seeds import derive_seed
 from hpcvbi.evaluate import c2st, coverage, recovery_z, shrinkage
 
@@ -137,9 +136,6 @@ def table(rows: Sequence[Row], apart: Sequence[Apart], zones: Sequence[Zones]) -
 def options(words: Sequence[str] | None) -> argparse.Namespace:
     """What the command line asks for, filled up by the defaults."""
     parser = argparse.ArgumentParser(description="accuracy against the budget of simulations")
-    parser.add_argument(
-        "--quick", action="store_true", help="a few minutes; in a folder of its own"
-    )
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS))
     parser.add_argument("--budgets", nargs="+", type=int)
@@ -147,13 +143,7 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--few", type=int, default=5, help="test cases of methods that work anew for each"
     )
-    parser.add_argument("--minutes", type=float, help="then no cell is started")
-    parser.add_argument("--target", type=Path, help="folder of the results")
-    asked = parser.parse_args(words)
-    for name, value in (QUICK if asked.quick else FULL).items():
-        if getattr(asked, name) is None:
-            setattr(asked, name, value)
-    return asked
+    return asked_for(parser, words, QUICK, FULL)
 
 
 def measure_cell(cell: Cell, target: Path, until: float, few: int) -> None:
@@ -177,26 +167,19 @@ def measure_cell(cell: Cell, target: Path, until: float, few: int) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Measure what is not measured yet, print, draw."""
     asked = options(words)
-    path, failed, warmed = asked.target / "vbi.csv", 0, set()
-    until = time.monotonic() + 60 * asked.minutes
-    warnings.filterwarnings("ignore", category=UserWarning)
-    for cell in cells(asked):
-        if cell in {cell_of(row) for row in read(path, Row)}:
-            continue
-        if time.monotonic() > until:
-            print(f"the time is up before {cell}; the same command goes on there", flush=True)
-            break
+    path, end = asked.target / "vbi.csv", time.monotonic() + 60 * asked.minutes
+    warmed: set[str] = set()
+
+    def known(cell: Cell) -> bool:
+        return cell in {cell_of(row) for row in read(path, Row)}
+
+    def add(cell: Cell) -> None:
         if cell.case not in warmed:
             warm(CASES[cell.case])
             warmed.add(cell.case)
-        try:
-            measure_cell(cell, asked.target, until, asked.few)
-        except TimeoutError as reason:
-            print(f"the time is up, {reason}; the same command goes on there", flush=True)
-            break
-        except HpcvbiError as reason:
-            failed += 1
-            print(f"{cell}\n  not measured: {reason}", file=sys.stderr, flush=True)
+        measure_cell(cell, asked.target, end, asked.few)
+
+    failed = each(cells(asked), known, add, end)
     rows, apart = read(path, Row), compare(asked.target)
     zones = read(asked.target / "vbi_zones.csv", Zones)
     print(table(rows, apart, zones))

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hpcvbi.core.errors import HpcvbiError
 
 BUILT = Path(__file__).parents[3] / "build" / "sbibm"
 
 
-class NoReference(Exception):
+class NoReference(HpcvbiError):
     """sbibm's data are not on this machine; the message says how to get them."""
 
 
