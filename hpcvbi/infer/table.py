@@ -17,18 +17,19 @@ from hpcvbi.infer.draws import CHUNK, Rows
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Distances (row,) of features (row, feature) to one observation (feature,)."""
 
-CENTRAL = 0.95
-NORMAL = 2 * 1.959964  # standard deviations of a Gaussian that its central 95 % span
+CENTRAL = 0.8
+NORMAL = 2 * 1.281552  # standard deviations of a Gaussian that its central 80 % span
 
 
 def robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the centre and the scale (feature,) of rows (row, feature), all finite: median, and
-    the width of the central 95 % in units of a Gaussian's.
+    the width of the central 80 % in units of a Gaussian's.
 
-    It does not see what a fortieth of the rows does on either side. The width of the central half,
-    or a median deviation, would see too little of a feature that is nearly the same in most draws,
-    such as a count that stays 0, and make it outweigh all others. Where 95 % of the rows share a
-    value the standard deviation takes its place; a scale of 0 says that all rows are equal.
+    It does not see what a tenth of the rows does on either side. A median deviation would see too
+    little of a feature that is nearly the same in most draws, such as a count that stays 0, and
+    make it outweigh all others; a standard deviation too much of a long tail. Where the central
+    80 % share a value the standard deviation takes their place; a scale of 0 says that all rows
+    are equal.
     """
     tail = (1.0 - CENTRAL) / 2
     low, center, high = np.quantile(x, [tail, 0.5, 1.0 - tail], axis=0)

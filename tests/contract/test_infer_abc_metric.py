@@ -97,7 +97,7 @@ def test_resampling_takes_rows_by_their_weights():
 
 def test_robust_scales():
     x = np.random.default_rng(0).standard_normal((1000, 4)) * [1.0, 5.0, 0.0, 1.0]
-    x[:960, 3] = 0.0
+    x[:920, 3] = 0.0
     center, scale = robust(x + 2.0)
     np.testing.assert_allclose(center, 2.0, atol=0.3)
     np.testing.assert_allclose(scale, [1.0, 5.0, 0.0, x[:, 3].std()], rtol=0.1)
@@ -107,7 +107,7 @@ def test_scales_see_tails_but_not_wild_draws():
     x = np.random.default_rng(0).exponential(size=(4000, 1)) ** 5
     center, tailed = robust(x)
     deviation = 1.4826 * np.median(np.abs(x - center))
-    assert tailed > 100 * deviation  # most draws are near 0, and that is not their scale
+    assert tailed > 10 * deviation  # most draws are near 0, and that is not their scale
     x = np.random.default_rng(0).standard_normal((4000, 1))
-    x[::50] = 1e9
-    np.testing.assert_allclose(robust(x)[1], 1.0, rtol=0.4)
+    x[::20] = 1e9
+    np.testing.assert_allclose(robust(x)[1], 1.0, rtol=0.2)
