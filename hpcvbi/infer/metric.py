@@ -216,6 +216,11 @@ class Measure:
         if self.distance == "aggregated" and self.p != 1:
             raise ConfigError(f"an aggregated distance is a sum: write p: 1, got {self.p!r}")
 
+    @property
+    def regresses(self) -> bool:
+        """Whether anything is regressed on features, for statistics or for weights."""
+        return self.statistics != "none" or self.distance == "info_weighted"
+
     def scaling(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return centre and scale (feature,) of rows (row, feature), all finite."""
         center, scale = robust(x)
@@ -247,8 +252,9 @@ class Measure:
         """Fit to draws `u` (row, param) with finite features `x` (row, feature)."""
         package, n = pyabc(), x.shape[1]
         plain = self.plain(center, scale, np.ones(n))
-        z = np.clip(plain.scaled(x), -BOUND, BOUND)
-        target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -BOUND, BOUND)}
+        bound = BOUND if self.regresses else np.inf
+        z = np.clip(plain.scaled(x), -bound, bound)
+        target = {KEY: np.clip(plain.scaled(x_observed[None])[0], -bound, bound)}
         if not (z != z[0]).any():  # nothing to learn from
             return plain
         build, layers_of = STATISTICS[self.statistics]

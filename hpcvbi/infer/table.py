@@ -17,23 +17,18 @@ from hpcvbi.infer.draws import CHUNK, Rows
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Distances (row,) of features (row, feature) to one observation (feature,)."""
 
-CENTRAL = 0.8
-NORMAL = 2 * 1.281552  # standard deviations of a Gaussian that its central 80 % span
+NORMAL = 1.4826  # standard deviations per median absolute deviation of a Gaussian
 
 
 def robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the centre and the scale (feature,) of rows (row, feature), all finite: median, and
-    the width of the central 80 % in units of a Gaussian's.
+    median absolute deviation as that of a Gaussian.
 
-    It does not see what a tenth of the rows does on either side. A median deviation would see too
-    little of a feature that is nearly the same in most draws, such as a count that stays 0, and
-    make it outweigh all others; a standard deviation too much of a long tail. Where the central
-    80 % share a value the standard deviation takes their place; a scale of 0 says that all rows
-    are equal.
+    Where more than half of the rows share a value the standard deviation takes its place; a scale
+    of 0 says that all rows are equal.
     """
-    tail = (1.0 - CENTRAL) / 2
-    low, center, high = np.quantile(x, [tail, 0.5, 1.0 - tail], axis=0)
-    scale = (high - low) / NORMAL
+    center = np.median(x, axis=0)
+    scale = NORMAL * np.median(np.abs(x - center), axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.nan_to_num(x.std(axis=0), nan=np.inf, posinf=np.inf)
     resolution = 1e-12 * np.maximum(np.abs(center), np.finfo(float).tiny)
