@@ -3,12 +3,6 @@ far each draw lies from the observation, keep the nearest.
 
     p(u | x) ~ p(u | d(x_i, x) <= epsilon)
 
-Features are scaled twice: by their spread over all draws, and then by that among the draws which
-are so found to be around x, five times as many as are kept. A feature may be nearly the same in
-most draws, a count that stays 0, and yet vary around x; by its spread over all it would outweigh
-the others. ABC-SMC, which adapts its distance from one generation to the next, does as much
-(Prangle 2017, DOI 10.1214/16-BA1002).
-
 Every round simulates further draws of the prior: two rounds of 500 draws are one of 1000. So the
 posterior is right for any x, not only for what was observed.
 
@@ -29,18 +23,13 @@ from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
-from hpcvbi.infer.table import at, distance_of, inverse, nearest, norm, resampled, robust
+from hpcvbi.infer.table import at, inverse, nearest, norm, resampled, robust
 from hpcvbi.infer.truncation import sobol
-
-AROUND = 5
-"""Draws from which features are scaled anew, for each that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class LookupState(Stored):
-    """The recording, and how features are scaled: over all draws, and around the recording; a scale
-    of 0 says that these draws agree.
-    """
+    """The recording, and how features are scaled; a scale of 0 says that all draws agree."""
 
     DIMS: ClassVar[Dims] = {
         "round": (),
@@ -48,7 +37,6 @@ class LookupState(Stored):
         "x_observed": ("feature",),
         "center": ("feature",),
         "scale": ("feature",),
-        "scale_around": ("feature",),
     }
     TYPES: ClassVar[Types] = dict.fromkeys(("round", "n_params"), np.int64)
 
@@ -57,13 +45,12 @@ class LookupState(Stored):
     x_observed: np.ndarray
     center: np.ndarray
     scale: np.ndarray
-    scale_around: np.ndarray
 
     @classmethod
     def check(cls, found: Mapping[str, np.ndarray]) -> None:
         """Raise StoreMismatch unless the arrays fit together."""
-        if found["n_params"] < 1 or (found["scale"] < 0).any() or (found["scale_around"] < 0).any():
-            raise refused("n_params must be positive, scales not negative")
+        if found["n_params"] < 1 or (found["scale"] < 0).any():
+            raise refused("n_params must be positive, scale not negative")
 
 
 @dataclass(frozen=True)
@@ -95,12 +82,10 @@ class LookupInfo:
 
 @dataclass(frozen=True, eq=False)
 class Near:
-    """The draws that are kept, nearest first: the scale (feature,) of features around the
-    observation, rows (kept,), differences (kept, feature) of scaled features, distances (kept,),
-    and whether to move them to the observation.
+    """The draws that are kept, nearest first: rows (kept,), differences (kept, feature) of scaled
+    features, distances (kept,), and whether to move them to the observation.
     """
 
-    scale: np.ndarray
     rows: np.ndarray
     z: np.ndarray
     apart: np.ndarray
@@ -159,7 +144,7 @@ class Lookup:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
         x_observed = check_problem(n_params, x_observed)
         nothing = np.zeros(len(x_observed))
-        return LookupState(0, n_params, x_observed, nothing, nothing, nothing)
+        return LookupState(0, n_params, x_observed, nothing, nothing)
 
     def propose(self, state: LookupState, n: int, seed: int) -> np.ndarray:
         """Return `n` draws (draw, param) of the prior."""
@@ -173,7 +158,6 @@ class Lookup:
         center, scale = robust(some)
         state = replace(state, round=state.round + 1, center=center, scale=scale)
         near = next(self._near(state, state.x_observed[None], draws))
-        state = replace(state, scale_around=near.scale)
         return state, LookupInfo(
             round=state.round - 1,
             rows=int(whole.sum()),
@@ -210,7 +194,7 @@ class Lookup:
 
     def distances(self, state: LookupState, x: np.ndarray) -> np.ndarray:
         """Return the distances (row,) of features (row, feature) to the observed ones."""
-        return norm(inverse(state.scale_around))(x, state.x_observed)
+        return norm(inverse(state.scale))(x, state.x_observed)
 
     def to_arrays(self, state: LookupState) -> dict[str, np.ndarray]:
         """Return the state as named arrays of numbers."""
@@ -224,17 +208,13 @@ class Lookup:
         """Yield what each case (case, feature) keeps, one at a time: together they may be large."""
         whole = int(draws.whole.sum())
         k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
-        around, _ = nearest(draws.x, cases, min(whole, AROUND * k), norm(inverse(state.scale)))
-        every = np.unique(around)
+        rows, apart = nearest(draws.x, cases, k, norm(inverse(state.scale)))
+        every = np.unique(rows)
         features = at(draws.x, every)
-        for case, of in zip(cases, around, strict=True):
-            x = features[np.searchsorted(every, of)]
-            _, scale = robust(x)
-            apart = distance_of(x, case, norm(inverse(scale)))
-            order = np.argsort(apart, kind="stable")[:k]
-            rows, z, apart = of[order], (x[order] - case) * inverse(scale), apart[order]
-            kept, move = self.chosen(draws.u[rows], z, apart)
-            yield Near(scale, rows[:kept], z[:kept], apart[:kept], move)
+        for case, of, far in zip(cases, rows, apart, strict=True):
+            z = (features[np.searchsorted(every, of)] - case) * inverse(state.scale)
+            kept, move = self.chosen(draws.u[of], z, far)
+            yield Near(of[:kept], z[:kept], far[:kept], move)
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

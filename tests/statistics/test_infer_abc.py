@@ -184,20 +184,3 @@ def test_the_kernel_of_neighbours_is_as_wide_as_a_mode_and_not_as_all_of_them():
     assert (from_mode.std(0) < 1.5 * sd).all()
     wide = (4 / (4 * 400)) ** (1 / 6) * u.std(0)  # Silverman's, of both modes
     assert (wide > 5 * sd).all()
-
-
-def tailed(u, seed):
-    """One plain feature, and one with a spread that grows with its size, small in most draws."""
-    noise = np.random.default_rng(seed).standard_normal(u.shape)
-    return np.stack([u[:, 0] + 0.05 * noise[:, 0], np.exp(12 * u[:, 1] + 0.1 * noise[:, 1])], 1)
-
-
-@pytest.mark.parametrize(
-    "algorithm",
-    [Rejection(draws=4096, quantile=0.02), Knn(draws=4096, bandwidth=0.0)],
-    ids=lambda algorithm: type(algorithm).__name__,
-)
-def test_a_feature_that_is_small_in_most_draws_does_not_outweigh_the_others(algorithm):
-    observed = np.array([0.5, np.exp(10.8)])
-    u = learn(algorithm, tailed, 2, observed, 1).posterior(observed, 1000, 1)
-    assert u[:, 0].std() < 0.2 and abs(u[:, 0].mean() - 0.5) < 0.05  # by the prior, .29
