@@ -96,7 +96,7 @@ class AbcSmc(Generations):
         """
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        some = sample_of(draws, whole, generator("scaling", seed))
+        _, some = sample_of(draws, whole, generator("scaling", seed))
         generation = state.generations
         if state.round == 0:
             center, scale = self._measure.scaling(some)

@@ -157,13 +157,18 @@ def table_of(
     return InMemory((w[whole] - center) / scale, scaling.apply(draws.x[whole]))
 
 
-def sample_of(draws: Draws, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the features (row, feature) of whole draws: all, or those of some random chunks."""
-    found, rows = [], 0
+def sample_of(
+    draws: Draws, whole: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `u` (row, param) and features (row, feature) of whole draws: all, or those of some
+    random chunks.
+    """
+    u, x, rows = [], [], 0
     for chunk in rng.permutation(-(-len(draws) // CHUNK)):
         part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-        found.append(np.asarray(draws.x[part], float)[whole[part]])
-        rows += len(found[-1])
+        u.append(draws.u[part][whole[part]])
+        x.append(np.asarray(draws.x[part], float)[whole[part]])
+        rows += len(u[-1])
         if rows >= SAMPLE:
             break
-    return np.concatenate(found)
+    return np.concatenate(u), np.concatenate(x)

@@ -3,6 +3,7 @@ far each draw lies from the observation, keep the nearest.
 
     p(u | x) ~ p(u | d(x_i, x) <= epsilon)
 
+where the distance d counts features in units of their noise (`feature_noise.py`).
 Every round simulates further draws of the prior: two rounds of 500 draws are one of 1000. So the
 posterior is right for any x, not only for what was observed.
 
@@ -19,6 +20,7 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.batches import sample_of
 from hpcvbi.infer.draws import Draws
+from hpcvbi.infer.feature_noise import feature_noise
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
@@ -29,28 +31,28 @@ from hpcvbi.infer.truncation import sobol
 
 @dataclass(frozen=True, eq=False)
 class LookupState(Stored):
-    """The recording, and how features are scaled; a scale of 0 says that all draws agree."""
+    """The recording, and the noise of features, in which distances are measured; 0 says that all
+    draws agree.
+    """
 
     DIMS: ClassVar[Dims] = {
         "round": (),
         "n_params": (),
         "x_observed": ("feature",),
-        "center": ("feature",),
-        "scale": ("feature",),
+        "noise": ("feature",),
     }
     TYPES: ClassVar[Types] = dict.fromkeys(("round", "n_params"), np.int64)
 
     round: int
     n_params: int
     x_observed: np.ndarray
-    center: np.ndarray
-    scale: np.ndarray
+    noise: np.ndarray
 
     @classmethod
     def check(cls, found: Mapping[str, np.ndarray]) -> None:
         """Raise StoreMismatch unless the arrays fit together."""
-        if found["n_params"] < 1 or (found["scale"] < 0).any():
-            raise refused("n_params must be positive, scale not negative")
+        if found["n_params"] < 1 or (found["noise"] < 0).any():
+            raise refused("n_params must be positive, noise not negative")
 
 
 @dataclass(frozen=True)
@@ -143,20 +145,19 @@ class Lookup:
     def init(self, n_params: int, x_observed: np.ndarray) -> LookupState:
         """Return the state before any simulation; `x_observed` has shape (feature,)."""
         x_observed = check_problem(n_params, x_observed)
-        nothing = np.zeros(len(x_observed))
-        return LookupState(0, n_params, x_observed, nothing, nothing)
+        return LookupState(0, n_params, x_observed, np.zeros(len(x_observed)))
 
     def propose(self, state: LookupState, n: int, seed: int) -> np.ndarray:
         """Return `n` draws (draw, param) of the prior."""
         return sobol(state.n_params, generator("propose", seed))(n)
 
     def update(self, state: LookupState, draws: Draws, seed: int) -> tuple[LookupState, LookupInfo]:
-        """Scale the features; TooFewSurvivors where few draws are whole."""
+        """Find how noisy features are; TooFewSurvivors where few draws are whole."""
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        some = sample_of(draws, whole, generator("scaling", seed))
+        u, some = sample_of(draws, whole, generator("scaling", seed))
         center, scale = robust(some)
-        state = replace(state, round=state.round + 1, center=center, scale=scale)
+        state = replace(state, round=state.round + 1, noise=feature_noise(u, some, scale))
         near = next(self._near(state, state.x_observed[None], draws))
         return state, LookupInfo(
             round=state.round - 1,
@@ -194,7 +195,7 @@ class Lookup:
 
     def distances(self, state: LookupState, x: np.ndarray) -> np.ndarray:
         """Return the distances (row,) of features (row, feature) to the observed ones."""
-        return norm(inverse(state.scale))(x, state.x_observed)
+        return norm(inverse(state.noise))(x, state.x_observed)
 
     def to_arrays(self, state: LookupState) -> dict[str, np.ndarray]:
         """Return the state as named arrays of numbers."""
@@ -208,11 +209,11 @@ class Lookup:
         """Yield what each case (case, feature) keeps, one at a time: together they may be large."""
         whole = int(draws.whole.sum())
         k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
-        rows, apart = nearest(draws.x, cases, k, norm(inverse(state.scale)))
+        rows, apart = nearest(draws.x, cases, k, norm(inverse(state.noise)))
         every = np.unique(rows)
         features = at(draws.x, every)
         for case, of, far in zip(cases, rows, apart, strict=True):
-            z = (features[np.searchsorted(every, of)] - case) * inverse(state.scale)
+            z = (features[np.searchsorted(every, of)] - case) * inverse(state.noise)
             kept, move = self.chosen(draws.u[of], z, far)
             yield Near(of[:kept], z[:kept], far[:kept], move)
 

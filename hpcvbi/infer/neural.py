@@ -142,7 +142,7 @@ class Neural:
                 f"{int(last.sum())} draws failed. Narrow the priors to where the model is stable, "
                 "leave out features that are not defined there, or simulate more draws a round"
             )
-        some = sample_of(draws, whole, generator("scaling", seed))
+        _, some = sample_of(draws, whole, generator("scaling", seed))
         scaling = fit_scaling(some, self.clip_margin)
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)

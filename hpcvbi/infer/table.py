@@ -3,7 +3,7 @@ weighted draws turned into equal ones.
 
     d_i = ( sum_f |w_f (x_if - x_f)|^p )^(1/p)
 
-with w_f = 1 / scale_f from `robust`; a feature that is the same in all draws has w_f = 0: it says
+with w_f = 1 / noise_f or 1 / scale_f; a feature that is the same in all draws has w_f = 0: it says
 nothing about parameters. Rows are read a chunk at a time, so that the features need not fit into
 memory. A draw without finite features is infinitely far from everything.
 """

@@ -81,8 +81,11 @@ def kept_and_moved(draws, observed, rows=20_000, **settings):
 
 
 def test_a_line_through_all_kept_draws_where_features_are_linear():
+    """Of as good neighbourhoods the largest is taken unless it seems behind by a standard error."""
     u, x, _ = problem(20_000, 1, lambda x: x)
-    assert kept_and_moved(Draws.of(u, x), x[7]) == (1000, True)
+    found = [kept_and_moved(Draws.of(u, x), observed) for observed in x[:20]]
+    assert all(moved for _, moved in found)
+    assert sum(kept == 1000 for kept, _ in found) > 10
 
 
 def test_fewer_draws_where_features_bend():

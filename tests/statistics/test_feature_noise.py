@@ -1,0 +1,65 @@
+"""The noise of features where it is known, and what distances in units of it are good for."""
+
+import numpy as np
+import pytest
+
+from hpcvbi.infer import Knn, Regression, Rejection, learn
+from hpcvbi.infer.feature_noise import LEAST, feature_noise
+from hpcvbi.infer.table import robust
+
+SIGMA = np.array([0.02, 0.1, 3.0])
+SLOPE = np.array([1.0, -4.0, 0.0])
+UNTOLD = 8
+"""Features that tell nothing."""
+
+
+def simulated(draws, seed=0):
+    rng = np.random.default_rng(seed)
+    u = rng.random((draws, 2))
+    return u, u[:, :1] * SLOPE + SIGMA * rng.standard_normal((draws, 3))
+
+
+def noise_of(u, x):
+    return feature_noise(u, x, robust(x)[1])
+
+
+@pytest.mark.parametrize("draws", [2_000, 20_000])
+def test_noise_is_found_whatever_the_parameters_do(draws):
+    # two draws are .5 / sqrt(draws) apart, which the slopes turn into at most a ninth of the noise
+    np.testing.assert_allclose(noise_of(*simulated(draws)), SIGMA, rtol=0.15)
+
+
+def test_rows_in_order_of_a_parameter_and_parameters_twice_say_the_same():
+    u, x = simulated(6_000)
+    order = np.argsort(u[:, 0])
+    np.testing.assert_allclose(noise_of(u[order], x[order]), SIGMA, rtol=0.15)
+    other = u[:, :1] * SLOPE + SIGMA * np.random.default_rng(9).standard_normal(x.shape)
+    twice = np.concatenate([u, u]), np.concatenate([x, other])
+    np.testing.assert_allclose(noise_of(*twice), SIGMA, rtol=0.1)
+
+
+def test_units_wild_draws_constants_and_what_has_no_noise():
+    u, x = simulated(4_000)
+    plain = noise_of(u, x)
+    np.testing.assert_allclose(noise_of(u, x * 1e9), plain * 1e9, rtol=1e-9)
+    wild = x.copy()
+    wild[:8] = 1e12
+    np.testing.assert_allclose(noise_of(u, wild), plain, rtol=0.1)
+    constant = np.column_stack([x, np.full(len(u), 7.0), u[:, 0]])
+    assert noise_of(u, constant)[3] == 0
+    # one draw in 4,000 is 1 / 80 away, the floor is a thousandth of the spread
+    assert LEAST * 0.3 < noise_of(u, constant)[4] < 0.03
+
+
+@pytest.mark.parametrize("algorithm", [Rejection, Knn, Regression])
+def test_features_that_tell_nothing_cost_little(algorithm):
+    def simulate(u, seed):
+        rng = np.random.default_rng(seed)
+        told = u + 0.05 * rng.standard_normal(u.shape)
+        return np.hstack([told, rng.standard_normal((len(u), UNTOLD))])
+
+    observed = np.append(0.5, np.zeros(UNTOLD))
+    found = learn(algorithm(draws=4096), simulate, 1, observed, 1)
+    drawn = found.posterior(observed, 2000, seed=1)
+    assert drawn.mean() == pytest.approx(0.5, abs=0.02)
+    assert drawn.std() < 2 * 0.05
