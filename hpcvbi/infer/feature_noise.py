@@ -25,11 +25,13 @@ LEAST = 1e-3
 """Noise at least, in units of a feature's scale: one without any would be all that is seen."""
 
 
-def feature_noise(u: np.ndarray, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def feature_noise(
+    u: np.ndarray, x: np.ndarray, scale: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Return the noise (feature,) of features `x` (draw, feature), all finite, of draws `u` (draw,
     param); `scale` (feature,) is their spread, and 0 where all draws agree.
     """
-    some = np.arange(0, len(u), -(-len(u) // PAIRS))
+    some = rng.permutation(len(u))[:PAIRS]
     nearest = np.asarray(KDTree(u).query(u[some], k=2)[1])
     # a draw whose parameters come twice may find its double first
     other = np.where(nearest[:, 0] == some, nearest[:, 1], nearest[:, 0])

@@ -155,9 +155,11 @@ class Lookup:
         """Find how noisy features are; TooFewSurvivors where few draws are whole."""
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        u, some = sample_of(draws, whole, generator("scaling", seed))
+        rng = generator("scaling", seed)
+        u, some = sample_of(draws, whole, rng)
         center, scale = robust(some)
-        state = replace(state, round=state.round + 1, noise=feature_noise(u, some, scale))
+        noise = feature_noise(u, some, scale, rng)
+        state = replace(state, round=state.round + 1, noise=noise)
         near = next(self._near(state, state.x_observed[None], draws))
         return state, LookupInfo(
             round=state.round - 1,

@@ -6,6 +6,7 @@ import pytest
 from hpcvbi.infer import Knn, Regression, Rejection, learn
 from hpcvbi.infer.feature_noise import LEAST, feature_noise
 from hpcvbi.infer.table import robust
+from hpcvbi.infer.truncation import sobol
 
 SIGMA = np.array([0.02, 0.1, 3.0])
 SLOPE = np.array([1.0, -4.0, 0.0])
@@ -20,7 +21,7 @@ def simulated(draws, seed=0):
 
 
 def noise_of(u, x):
-    return feature_noise(u, x, robust(x)[1])
+    return feature_noise(u, x, robust(x)[1], np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("draws", [2_000, 20_000])
@@ -29,10 +30,17 @@ def test_noise_is_found_whatever_the_parameters_do(draws):
     np.testing.assert_allclose(noise_of(*simulated(draws)), SIGMA, rtol=0.15)
 
 
-def test_rows_in_order_of_a_parameter_and_parameters_twice_say_the_same():
+def test_noise_is_that_of_the_whole_prior_though_rows_be_in_order():
+    """Every second point of a Sobol sequence lies in one half of the prior."""
+    u = sobol(2, np.random.default_rng(1))(8000)
+    x = u[:, :1] * np.random.default_rng(2).standard_normal((len(u), 1))
+    for order in (np.arange(len(u)), np.argsort(u[:, 0])):
+        # the mean of a noise of sd u
+        np.testing.assert_allclose(noise_of(u[order], x[order]), 0.5, rtol=0.1)
+
+
+def test_parameters_that_come_twice():
     u, x = simulated(6_000)
-    order = np.argsort(u[:, 0])
-    np.testing.assert_allclose(noise_of(u[order], x[order]), SIGMA, rtol=0.15)
     other = u[:, :1] * SLOPE + SIGMA * np.random.default_rng(9).standard_normal(x.shape)
     twice = np.concatenate([u, u]), np.concatenate([x, other])
     np.testing.assert_allclose(noise_of(*twice), SIGMA, rtol=0.1)
