@@ -17,7 +17,7 @@ what one heavy tail says there would be a point on a face of the cube.
 
 A line fits where features do not bend and the posterior has one mode. How many of the kept draws
 stay, and whether they are moved, is what predicts those nearest to the observation: see
-`neighbourhood.py`.
+`neighbourhood.py`. The posterior is their smooth density: see `smoothing.py`.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from hpcvbi.infer.coordinates import from_real, to_real
 from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.neighbourhood import best
 from hpcvbi.infer.settings import require
+from hpcvbi.infer.smoothing import smoothed
 
 PER_COEFFICIENT = 5
 """Draws kept for each coefficient of the fit at least: with as many as coefficients there is
@@ -91,6 +92,12 @@ class Regression(Lookup):
             line = _moved(w[:size], z[:size], weights)
             ways += [(line, weights), (w[:size], weights)]
         return found[best(w, ways)]
+
+    def sampled(
+        self, u: np.ndarray, weights: np.ndarray, rng: np.random.Generator, n: int
+    ) -> np.ndarray:
+        """Return `n` draws (draw, param) of the kept ones `u` (kept, param), smoothed."""
+        return smoothed(u, weights, 1.0, n, rng)
 
     def moved(self, u: np.ndarray, z: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the kept draws (kept, param), moved along the regression."""
