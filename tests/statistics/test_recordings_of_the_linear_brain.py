@@ -29,13 +29,13 @@ BRAIN = LinearBrain(
     high=(0.8, 0.07),
 )
 NPE = Npe(
-    draws=3000,
+    draws=6000,
     embedding="cnn",
     channels=REGIONS,
     hidden=32,
     transforms=3,
-    batch=150,
-    max_epochs=25,
+    batch=300,
+    max_epochs=40,
 )
 CHANCE = 1e-3
 NARROW = 0.6
