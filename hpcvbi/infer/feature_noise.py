@@ -4,8 +4,7 @@
 
 with j the draw nearest to i in parameters, and the largest differences clipped: the standard
 deviation of Gaussian noise. Distances in units of s count a feature by what it tells of parameters,
-not by how much they move it: their square is -2 log likelihood, up to a constant, where features
-are Gaussian and independent given the parameters. With few draws of many parameters the nearest
+not by how much they move it, as a likelihood of Gaussian, independent features does. With few draws of many parameters the nearest
 differ as much as any two, and s is the spread of the feature.
 
 Scaling by the spread of all features, median absolute deviations among them, is the usual choice

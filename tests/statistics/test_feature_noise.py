@@ -26,7 +26,7 @@ def noise_of(u, x):
 
 @pytest.mark.parametrize("draws", [2_000, 20_000])
 def test_noise_is_found_whatever_the_parameters_do(draws):
-    # two draws are .5 / sqrt(draws) apart, which the slopes turn into at most a ninth of the noise
+    # two draws are .5 / sqrt(draws) apart: the slopes add less than a tenth
     np.testing.assert_allclose(noise_of(*simulated(draws)), SIGMA, rtol=0.15)
 
 
