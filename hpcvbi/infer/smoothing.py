@@ -26,7 +26,7 @@ def smoothed(
     u: np.ndarray, weights: np.ndarray, factor: float, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Return `n` draws (draw, param) of the smooth density of draws `u` (row, param) of the unit
-    cube with `weights` (row,), which sum to 1; `factor` multiplies h, which is at most 1.
+    cube with `weights` (row,), which sum to 1; `factor` multiplies h, at most to 1.
     """
     w = to_real(u)
     center = weights @ w
