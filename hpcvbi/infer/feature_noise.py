@@ -4,8 +4,8 @@
 
 with j the draw nearest to i in parameters, and the largest differences clipped: the standard
 deviation of Gaussian noise. Distances in units of s count a feature by what it tells of parameters,
-not by how much they move it, as a likelihood of Gaussian, independent features does. With few draws of many parameters the nearest
-differ as much as any two, and s is the spread of the feature.
+not by how much they move it, as a likelihood of Gaussian, independent features does. With few draws
+of many parameters the nearest differ as much as any two, and s is the spread of the feature.
 
 Scaling by the spread of all features, median absolute deviations among them, is the usual choice
 (Prangle 2017, DOI 10.1214/16-BA1002): it counts what tells nothing as much as what tells all.
