@@ -27,6 +27,8 @@ from hpcvbi.infer.estimator import Architecture, Estimator
 SHORTEST = 8  # time points
 SMALLEST = 4  # regions
 DEEPEST = 5  # causal layers: the last one sees 32 time points
+FEATURE_BY_FEATURE = ("none", "mlp")
+"""Embeddings whose features may be bent each in its own way; the others compare neighbours."""
 
 
 def check_embedding(architecture: Architecture) -> None:

@@ -30,12 +30,19 @@ def feature_noise(
     """Return the noise (feature,) of features `x` (draw, feature), all finite, of draws `u` (draw,
     param); `scale` (feature,) is their spread, and 0 where all draws agree.
     """
-    some = rng.permutation(len(u))[:PAIRS]
-    nearest = np.asarray(KDTree(u).query(u[some], k=2)[1])
-    # a draw whose parameters come twice may find its double first
-    other = np.where(nearest[:, 0] == some, nearest[:, 1], nearest[:, 0])
+    some, other = nearest_pairs(u, rng)
     apart = np.abs(x[some] * inverse(scale) - x[other] * inverse(scale))
     most = np.quantile(apart, 1.0 - WILD, axis=0)
     apart = np.where(most > 0, np.minimum(apart, most), apart)
     noise = 0.5 * np.sqrt(np.pi) * apart.mean(axis=0)
     return scale * np.maximum(noise, LEAST)
+
+
+def nearest_pairs(u: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return random rows (pair,) of draws `u` (draw, param), and for each the row of the nearest
+    other draw.
+    """
+    some = rng.permutation(len(u))[:PAIRS]
+    nearest = np.asarray(KDTree(u).query(u[some], k=2)[1])
+    # a draw whose parameters come twice may find its double first
+    return some, np.where(nearest[:, 0] == some, nearest[:, 1], nearest[:, 0])

@@ -24,10 +24,11 @@ import numpy as np
 from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.batches import Table, sample_of, table_of
+from hpcvbi.infer.bend import choose_bend, straight
 from hpcvbi.infer.conditioned import Conditioned
 from hpcvbi.infer.coordinates import to_real
 from hpcvbi.infer.draws import Draws
-from hpcvbi.infer.embedding import check_embedding, embedded
+from hpcvbi.infer.embedding import FEATURE_BY_FEATURE, check_embedding, embedded
 from hpcvbi.infer.ensemble import Ensemble
 from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.fitting import Fitted, Training, fit
@@ -109,7 +110,7 @@ class Neural:
         features, params = np.zeros(len(x_observed)), np.zeros(n_params)
         state = NeuralState(
             0, n_params, x_observed,
-            features, features, features, features + 1, params, params + 1,
+            features, features, features, features + 1, features, features, params, params + 1,
             np.empty((0, 0), np.float32), np.empty(0, np.uint8), -np.inf,
         )  # fmt: skip
         check_embedding(self._architecture(state))
@@ -142,16 +143,14 @@ class Neural:
                 f"{int(last.sum())} draws failed. Narrow the priors to where the model is stable, "
                 "leave out features that are not defined there, or simulate more draws a round"
             )
-        _, some = sample_of(draws, whole, generator("scaling", seed))
-        scaling = fit_scaling(some, self.clip_margin)
+        u, some = sample_of(draws, whole, rng := generator("scaling", seed))
+        bends = self.embedding in FEATURE_BY_FEATURE
+        bend = choose_bend(u, some, rng) if bends else straight(some.shape[1])
+        scaling = fit_scaling(some, self.clip_margin, bend)
         kept = to_real(draws.u[whole])
         center, scale = kept.mean(axis=0), np.maximum(kept.std(axis=0), 1e-6)
         table = table_of(draws, whole, center, scale, scaling, self._marks(state, draws))
-        state = replace(
-            state,
-            low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
-            u_center=center, u_scale=scale,
-        )  # fmt: skip
+        state = state.scaled(scaling, center, scale)
         fits = self._fit(state, table, seed)
         state = replace(
             state, round=state.round + 1,
@@ -234,7 +233,8 @@ class Neural:
 
     def distances(self, state: NeuralState, x: np.ndarray) -> np.ndarray:
         """Return the distances (row,) of features (row, feature) to the observed ones."""
-        return norm(1.0 / state.scale)(x, state.x_observed)
+        scaled = state.scaling.unclipped
+        return norm(np.ones_like(state.scale))(scaled(x), scaled(state.x_observed))
 
     def inside(self, state: NeuralState, u: np.ndarray) -> np.ndarray:
         """Which rows of `u` (row, param) the next round's proposal may visit."""

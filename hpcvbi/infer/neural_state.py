@@ -1,11 +1,12 @@
 """State and info of a neural method: what the next step needs, and what only a person needs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from hpcvbi.infer.bend import Bend
 from hpcvbi.infer.scaling import Scaling
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
 
@@ -26,6 +27,8 @@ class NeuralState(Stored):
         "high": ("feature",),
         "center": ("feature",),
         "scale": ("feature",),
+        "origin": ("feature",),
+        "bend": ("feature",),
         "u_center": ("param",),
         "u_scale": ("param",),
         "weights": ("member", "weight"),
@@ -44,6 +47,8 @@ class NeuralState(Stored):
     high: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    origin: np.ndarray
+    bend: np.ndarray
     u_center: np.ndarray
     u_scale: np.ndarray
     weights: np.ndarray
@@ -53,7 +58,17 @@ class NeuralState(Stored):
     @property
     def scaling(self) -> Scaling:
         """Scaling of the features."""
-        return Scaling(self.low, self.high, self.center, self.scale)
+        return Scaling(self.low, self.high, self.center, self.scale, Bend(self.origin, self.bend))
+
+    def scaled(self, scaling: Scaling, center: np.ndarray, scale: np.ndarray) -> Self:
+        """Return the state with a scaling of features, and of parameters by `center` and `scale`
+        (param,).
+        """
+        return replace(
+            self,
+            low=scaling.low, high=scaling.high, center=scaling.center, scale=scaling.scale,
+            origin=scaling.bend.origin, bend=scaling.bend.bend, u_center=center, u_scale=scale,
+        )  # fmt: skip
 
     @classmethod
     def check(cls, found: Mapping[str, np.ndarray]) -> None:
@@ -63,6 +78,8 @@ class NeuralState(Stored):
             raise refused(f"it is of {params} parameters, and says {found['n_params']}")
         if found["round"] > 0 and not found["weights"].size:
             raise refused("it holds no network")
+        if (found["bend"] < 0).any():
+            raise refused("bend must not be negative")
         for name in ("scale", "u_scale"):
             if not (found[name] > 0).all():
                 raise refused(f"{name} must be positive")

@@ -8,6 +8,7 @@ import pytest
 from hpcvbi.infer import Apt, Draws
 from hpcvbi.infer.apt import atomic
 from hpcvbi.infer.batches import table_of
+from hpcvbi.infer.bend import straight
 from hpcvbi.infer.coordinates import log_prior
 from hpcvbi.infer.draws import Masked
 from hpcvbi.infer.isolation import isolated
@@ -43,7 +44,8 @@ def test_draws_of_the_prior_are_marked_from_the_second_round_on(streamed):
     state, unit = apt.init(2, np.zeros(3)), np.ones(2)
     assert apt._marks(state, draws).shape == (30, 0)
     marks = apt._marks(replace(state, round=1), draws)
-    same = Scaling(np.full(3, -1.0), np.ones(3), np.zeros(3), np.ones(3))
+    none, one = np.zeros(3), np.ones(3)
+    same = Scaling(-one, one, none, one, straight(3))
     table = table_of(draws, draws.whole, unit, unit, same, marks)
     with isolated(1) as torch:
         batches = table.batches(torch, torch.device("cpu"), 0.2)

@@ -15,6 +15,7 @@ from finished_study import Cohort, Fate, write
 from hpcvbi.core.block import Status
 from hpcvbi.infer import Draws, Npe, steps
 from hpcvbi.infer.batches import Streamed
+from hpcvbi.infer.bend import straight
 from hpcvbi.infer.draws import CHUNK, Masked, Stacked
 from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.scaling import Scaling
@@ -23,6 +24,7 @@ from hpcvbi.store.ledger import lengths
 from hpcvbi.store.rows import StoredRows
 
 ROWS = 2 * CHUNK + 1234
+AS_THEY_ARE = Scaling(np.full(2, -1e9), np.full(2, 1e9), np.zeros(2), np.ones(2), straight(2))
 OBSERVED = np.array([0.3, -0.2, 0.4])
 MIX = np.array([[1.0, 0.5], [-0.5, 1.0], [0.2, -0.7]])
 
@@ -49,9 +51,8 @@ class Far:
 
 def test_an_epoch_visits_every_row_once_and_no_held_out_or_failed_one() -> None:
     whole = np.random.default_rng(1).random(ROWS) < 0.9
-    unit = Scaling(np.full(2, -1e9), np.full(2, 1e9), np.zeros(2), np.ones(2))
     u = np.arange(ROWS)[:, None] / ROWS
-    table = Streamed(u, Numbered(), whole, np.zeros(1), np.ones(1), unit)
+    table = Streamed(u, Numbered(), whole, np.zeros(1), np.ones(1), AS_THEY_ARE)
     with isolated(3) as torch:
         batches = table.batches(torch, torch.device("cpu"), 0.1)
         epochs = [list(batches.epoch(500)) for _ in range(2)]
@@ -68,10 +69,9 @@ def test_an_epoch_visits_every_row_once_and_no_held_out_or_failed_one() -> None:
 
 
 def test_one_row_is_held_out_at_least() -> None:
-    unit = Scaling(np.full(2, -1e9), np.full(2, 1e9), np.zeros(2), np.ones(2))
     whole = np.zeros(ROWS, bool)
     whole[100:130] = True
-    table = Streamed(np.zeros((ROWS, 1)), Numbered(), whole, np.zeros(1), np.ones(1), unit)
+    table = Streamed(np.zeros((ROWS, 1)), Numbered(), whole, np.zeros(1), np.ones(1), AS_THEY_ARE)
     with isolated(3) as torch:
         batches = table.batches(torch, torch.device("cpu"), 1e-6)
         assert sum(len(x) for _, x in batches.held_out()) == 1
