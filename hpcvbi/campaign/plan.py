@@ -20,7 +20,7 @@ LEARN_SECONDS_PER_FIT = 8.0
 """CPU seconds to train one network of a few hundred draws."""
 CALIBRATE_SECONDS = 15.0
 """CPU seconds to judge the calibration of a person's posterior, on a hundred cases."""
-INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 38, 352
+INODES_PER_ROUND, INODES_PER_STEP, INODES_PER_PERSON = 26, 44, 352
 """Files and folders of a round besides its blocks, of a learning step, and of a person's other
 results and judgement.
 """

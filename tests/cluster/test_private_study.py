@@ -11,7 +11,7 @@ import learning_steps
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import hpcvbi
+from conftest import TRUTHS, hpcvbi
 from synthetic_people import write_study
 
 from hpcvbi.campaign import conduct, people_of
@@ -23,21 +23,24 @@ from hpcvbi.core.errors import HpcvbiError
 from hpcvbi.store import KeySource, Store, keys, progress, unlock
 
 KEY, DRAWS = "a7" * 32, 24
-SOURCES = {"P01": "anna", "P02": "ben"}
+# long enough that encrypted bytes do not spell them by chance
+SOURCES = {"P01": "annabella", "P02": "benedetta"}
 TABLE = (
     "participant_id\tage\tconsent_scope\tdata_use_terms\n"
-    "anna\t33\tepilepsy research; teaching\tNo redistribution.\n"
-    "ben\t41\tTeaching\tn/a\n"
+    "annabella\t33\tepilepsy research; teaching\tNo redistribution.\n"
+    "benedetta\t41\tTeaching\tn/a\n"
 )
 
 
 def write_private_study(folder: Path, people: Path, **change: str) -> Path:
     """Write study, key files and cohort into `folder`, from the tables in `people`."""
     cohort = shutil.copytree(people, folder / "cohort")
+    for plain, name in zip(TRUTHS, SOURCES.values(), strict=True):
+        (cohort / plain).rename(cohort / name)
     (cohort / "participants.tsv").write_text(TABLE)
     key, who = folder / "study.key", folder / "who.csv"
     key.write_text(KEY)
-    who.write_text("pseudonym,source\nP01,anna\nP02,ben\n")
+    who.write_text("pseudonym,source\nP01,annabella\nP02,benedetta\n")
     for path in (key, who):
         path.chmod(0o600)
     study = write_study(folder / "study.yaml", cohort, folder / "out", draws=DRAWS, epochs=5)
@@ -65,7 +68,7 @@ def all_bytes(folder: Path) -> dict[Path, bytes]:
 
 
 def test_no_file_knows_the_sources_or_the_keys(private: Path) -> None:
-    out, word = private.parent / "out", re.compile(rb"\b(anna|ben)\b")
+    out, word = private.parent / "out", re.compile("|".join(SOURCES.values()).encode())
     held = [keys.data_key(out, person).secret for person in SOURCES]
     secrets = [KEY.encode(), bytes.fromhex(KEY), *held, *(secret.hex().encode() for secret in held)]
     assert len(all_bytes(out)) > 100
