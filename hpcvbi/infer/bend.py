@@ -2,8 +2,8 @@
 
     y = asinh(bend (x - origin)) / bend    or  y = x - origin  where bend is 0
 
-A power that spans decades, or a likelihood with a long tail, has noise in proportion to its size:
-in units of a standard deviation that the largest few make, a network sees little of all others.
+A power that spans decades has noise in proportion to its size: in units of a standard deviation
+that the largest few draws make, a network sees little of all others.
 The bend of a feature is that under which the nearest draws i, j in parameters are likeliest, if
 they differ by noise of one size:
 
