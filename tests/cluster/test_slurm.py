@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slurm
 
 LONG = (
     ("block: 16", "block: 1"),
-    ("burn_in: 10080", "burn_in: 504000"),  # a draw takes a tenth of a second, or some
+    ("burn_in: 10080", "burn_in: 252000"),  # a draw takes about a tenth of a second
 )
 BLOCKS = 2 * (48 + 48 + 32 + 6 + 4 + 24)
 
