@@ -35,8 +35,8 @@ def test_a_driver_near_its_wall_time_stops_and_goes_back_into_the_queue(
     people_folder: Path,
     tmp_path: Path,
 ) -> None:
-    longer = ("burn_in: 10080", "burn_in: 1008000")  # no machine ends it within a minute
-    study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", LONG[0], longer)
+    longer = ("burn_in: 252000", "burn_in: 1008000")  # far from done when the minute is over
+    study = study_on(tmp_path, people_folder, f"{JOBS}, jobs: 1", *LONG, longer)
     job = submitted(with_hpcvbi, study, 1)
 
     def waits_again() -> bool:
