@@ -34,8 +34,7 @@ class Estimator:
     `networks` are the names that `build` knows. `losses(net, z, x)` returns a loss per row, shape
     (row,). `log_density(net, z, x)` is that of rows `z` given one `x` (1, feature), and
     `sample(net, n, x)` returns rows of z (n, param); where `sample` is None, `log_density` is the
-    likelihood of `x` up to a factor, and is sampled on the cube. `averaged` says that weights are
-    averaged over the last steps of a fit, because the loss draws noise of its own.
+    likelihood of `x` up to a factor, and is sampled on the cube.
     """
 
     networks: tuple[str, ...]
@@ -43,4 +42,3 @@ class Estimator:
     losses: Callable[[Any, Any, Any], Any]
     log_density: Callable[[Any, Any, Any], Any]
     sample: Callable[[Any, int, Any], Any] | None
-    averaged: bool = False

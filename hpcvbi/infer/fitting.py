@@ -1,7 +1,5 @@
 """How a network is fitted: steps of AdamW on mini-batches, shorter and shorter ones as the held-out
-loss stops falling, until it falls no more: at the first length noise of the batches hides what is
-still to be learned. Where the loss itself is random, weights are averaged over the last steps:
-Polyak & Juditsky (1992), DOI 10.1137/0330046.
+loss of their averaged weights stops falling, until it falls no more.
 
 Decoupled weight decay: Loshchilov & Hutter (2019), DOI 10.48550/arXiv.1711.05101. sbi's trainers
 offer no weight decay, which a few hundred draws need; they write log files, print, drop incomplete
@@ -17,12 +15,14 @@ from hpcvbi.infer.batches import Table
 from hpcvbi.infer.ensemble import layout_of
 from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.isolation import deterministic, device_of, isolated
+from hpcvbi.infer.weights import Weights
 
 LARGEST_GRADIENT = 5.0
 SHORTER = 0.3
 """Factor by which steps are shortened, after seven twentieths of the epochs that end the fit."""
-AVERAGED = 0.99
-"""Share of the last average in the next, where weights are averaged: about a hundred steps."""
+AVERAGED = 100
+"""Steps that weights are averaged over, or those of `AVERAGED_EPOCHS`, where they are fewer."""
+AVERAGED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,38 @@ def fit(
     with isolated(seed) as torch, deterministic(torch, device := device_of(torch)):
         net = estimator.build(architecture).to(device)
         batches = table.batches(torch, device, training.validation)
+        steps = -(-table.rows // training.batch)
+        weights = Weights(torch, net, horizon=min(AVERAGED, AVERAGED_EPOCHS * steps))
         optimiser = torch.optim.AdamW(
-            net.parameters(),
+            [weights.vector],
             lr=training.learning_rate,
             weight_decay=training.weight_decay * 256 / table.rows,
+            fused=True,
         )
         length = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimiser, factor=SHORTER, patience=7 * training.stop_after // 20, threshold=0.0
         )
-        average = _average(torch, net) if estimator.averaged else None
-        judged = average.module if average else net
         best, kept, loss, since, curve = np.inf, _copy(net), np.nan, 0, []
         while len(curve) < training.max_epochs and since < training.stop_after:
             net.train()
             total, rows = 0.0, 0
             for z, x in batches.epoch(training.batch):
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.zero_grad(set_to_none=False)
                 losses = estimator.losses(net, z, x)
                 losses.mean().backward()
-                torch.nn.utils.clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
+                torch.nn.utils.clip_grad_norm_(weights.vector, LARGEST_GRADIENT)
                 optimiser.step()
-                if average:
-                    average.update_parameters(net)
+                weights.average()
                 total, rows = total + float(losses.sum().detach()), rows + len(z)
-            now = _held_out(torch, estimator, judged, batches)
+            since += 1
+            with weights.averaged():
+                now = _held_out(torch, estimator, net, batches)
+                if now < best:
+                    best, kept, loss, since = now, _copy(net), total / rows, 0
             curve.append(now)
             length.step(now)
-            since += 1
-            if now < best:
-                best, kept, loss, since = now, _copy(judged), total / rows, 0
-        weights = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
-        return Fitted(weights, layout_of(net), len(curve), loss, best, curve)
+        flat = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
+        return Fitted(flat, layout_of(net), len(curve), loss, best, curve)
 
 
 def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Any) -> float:
@@ -101,12 +102,6 @@ def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Any) -> float
             total, rows = total + float(estimator.losses(net, z, x).sum()), rows + len(z)
     torch.set_rng_state(state)
     return total / rows
-
-
-def _average(torch: Any, net: Any) -> Any:
-    """Return a network whose weights are the moving average of those of `net`."""
-    averages = torch.optim.swa_utils
-    return averages.AveragedModel(net, multi_avg_fn=averages.get_ema_multi_avg_fn(AVERAGED))
 
 
 def _copy(net: Any) -> list[Any]:

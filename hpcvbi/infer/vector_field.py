@@ -28,7 +28,7 @@ def estimator(
     build: Callable[[Architecture], Any], losses: Callable[[Any, Any, Any], Any]
 ) -> Estimator:
     """Return the estimator of a network that `build` returns and that is a field by its losses."""
-    return Estimator(NETWORKS, build, losses, log_density, sample, averaged=True)
+    return Estimator(NETWORKS, build, losses, log_density, sample)
 
 
 def settings(architecture: Architecture) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _network(budget: int) -> dict[str, Any]:
         "transforms": 5 if wide else 4,
         "members": 1,
         "weight_decay": 1.0,
-        "max_epochs": 300 if budget < 30_000 else 100,
+        "max_epochs": int(np.clip(4_000_000 // budget, 40, 300)),
         "stop_after": 20 if budget < 30_000 else 10,
     }
 
