@@ -14,8 +14,8 @@ import numpy as np
 from hpcvbi.infer.batches import Table
 from hpcvbi.infer.ensemble import layout_of
 from hpcvbi.infer.estimator import Architecture, Estimator
+from hpcvbi.infer.flat_weights import FlatWeights
 from hpcvbi.infer.isolation import deterministic, device_of, isolated
-from hpcvbi.infer.weights import Weights
 
 LARGEST_GRADIENT = 5.0
 SHORTER = 0.3
@@ -58,7 +58,7 @@ def fit(
         net = estimator.build(architecture).to(device)
         batches = table.batches(torch, device, training.validation)
         steps = -(-table.rows // training.batch)
-        weights = Weights(torch, net, horizon=min(AVERAGED, AVERAGED_EPOCHS * steps))
+        weights = FlatWeights(torch, net, horizon=min(AVERAGED, AVERAGED_EPOCHS * steps))
         optimiser = torch.optim.AdamW(
             [weights.vector],
             lr=training.learning_rate,

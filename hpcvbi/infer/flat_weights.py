@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Weights:
+class FlatWeights:
     """All weights of `net` as the parameter `vector` (weight,), which holds their gradient too;
     `horizon` is the number of steps that are averaged over.
     """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from hpcvbi.infer.flat_weights import FlatWeights
 from hpcvbi.infer.isolation import isolated
-from hpcvbi.infer.weights import Weights
 
 HORIZON = 4.0
 
@@ -40,7 +40,7 @@ def steps(net, optimiser, n, after=lambda: None):
 
 def test_steps_of_the_vector_are_those_of_its_parts():
     parts, whole = network(), network()
-    weights = Weights(torch, whole, HORIZON)
+    weights = FlatWeights(torch, whole, HORIZON)
     by_parts = torch.optim.AdamW(parts.parameters(), lr=0.05, weight_decay=0.3)
     at_once = torch.optim.AdamW([weights.vector], lr=0.05, weight_decay=0.3, fused=True)
     one, other = steps(parts, by_parts, 20), steps(whole, at_once, 20)
@@ -50,7 +50,7 @@ def test_steps_of_the_vector_are_those_of_its_parts():
 
 def test_the_average_follows_the_weights():
     net = network()
-    weights = Weights(torch, net, HORIZON)
+    weights = FlatWeights(torch, net, HORIZON)
     passed = steps(net, torch.optim.AdamW([weights.vector], lr=0.05), 12, weights.average)
     expected = passed[0]
     for after in passed[1:]:
@@ -63,7 +63,7 @@ def test_the_average_follows_the_weights():
 
 def test_own_weights_come_back_after_an_error():
     net = network()
-    weights = Weights(torch, net, HORIZON)
+    weights = FlatWeights(torch, net, HORIZON)
     own = steps(net, torch.optim.AdamW([weights.vector], lr=0.05), 3, weights.average)[-1]
     with pytest.raises(ZeroDivisionError), weights.averaged():
         raise ZeroDivisionError
