@@ -20,14 +20,13 @@ class FlatWeights:
 
     def __init__(self, torch: Any, net: Any, horizon: float) -> None:
         self._torch, self._share = torch, 1.0 / horizon
-        parts = list(net.parameters())
-        self.vector = torch.nn.Parameter(torch.nn.utils.parameters_to_vector(parts).detach())
+        parts, utils = list(net.parameters()), torch.nn.utils
+        self.vector = torch.nn.Parameter(utils.parameters_to_vector(parts).detach())
         self.vector.grad = torch.zeros_like(self.vector)
-        start = 0
-        for part in parts:
-            piece = slice(start, start := start + part.numel())
-            part.data = self.vector.data[piece].view(part.shape)
-            part.grad = self.vector.grad[piece].view(part.shape)
+        utils.vector_to_parameters(self.vector.data, parts)  # as views of it
+        gradients = self.vector.grad.split([part.numel() for part in parts])
+        for part, gradient in zip(parts, gradients, strict=True):
+            part.grad = gradient.view_as(part)
         self._average: Any = None
 
     def average(self) -> None:

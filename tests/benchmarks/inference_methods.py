@@ -43,7 +43,7 @@ class Counted:
 
 
 def _network(budget: int) -> dict[str, Any]:
-    """Settings of a fit: more rows, larger batches and more patience with each."""
+    """Settings of a fit: with more rows larger batches and fewer epochs, of more steps each."""
     batch = int(np.clip(budget // 40, 50, 500))
     wide = budget >= 10_000
     return {
