@@ -51,6 +51,9 @@ quickstart: $(VENV)/.installed
 	output=$$(sed -n 's/^output: *\([^ #]*\).*/\1/p' $(STUDY))
 	echo "== the report is $$output/report.html; the store is $$output/store.zarr"
 
+# One thread of BLAS in each: threads that wait for each other take several times the CPU.
+test test-slurm test-zarr peers gpu: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/.installed-test
 	echo "== running the tests with $(TEST_WORKERS) processes"
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations=10 $(ARGS)

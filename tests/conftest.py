@@ -66,12 +66,13 @@ def command(*words: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment in which it runs, wherever the tests were started, and whatever
-    profiles there are.
+    """Return the environment in which it runs, wherever and however the tests were started, and
+    whatever profiles there are.
     """
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    around = {name: value for name, value in os.environ.items() if name != "HPCVBI_PROFILE"}
+    left_out = ("HPCVBI_PROFILE", "OMP_NUM_THREADS")
+    around = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**around, "PYTHONPATH": path, "XDG_CONFIG_HOME": str(Path(root, "no profiles"))}
 
 
