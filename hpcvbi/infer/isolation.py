@@ -46,13 +46,37 @@ def device_of(torch: Any) -> Any:
 
 @contextmanager
 def deterministic(torch: Any, device: Any) -> Iterator[None]:
-    """Refuse what has no deterministic algorithm on a GPU; on the CPU everything used has one."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(before or device.type == "cuda")
-    try:
+    """Refuse what has no deterministic algorithm on a GPU, and take sums along splines by another
+    way there; on the CPU everything used has one.
+    """
+    if device.type == "cpu":
         yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with _sums_by_products(torch):
+            yield
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+def _sums_by_products(torch: Any) -> Any:
+    """Return a context in which running sums are products with a triangle of ones: splines take
+    them over a few bins, and torch has no deterministic algorithm for them on a GPU.
+    """
+
+    class SumsByProducts(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
+            if func not in (torch.cumsum, torch.Tensor.cumsum):
+                return func(*args, **(kwargs or {}))
+            return running_sum(*args, **(kwargs or {}))
+
+    def running_sum(x: Any, dim: int) -> Any:
+        triangle = torch.ones(x.shape[dim], x.shape[dim], dtype=x.dtype).triu().to(x.device)
+        return (x.movedim(dim, -1) @ triangle).movedim(-1, dim)
+
+    return SumsByProducts()
 
 
 @contextmanager
