@@ -61,7 +61,6 @@ def local_executor(
                 scheduler_port=free_port(section.ports),
                 dashboard_address=LOOPBACK,
                 scheduler_kwargs={"dashboard": section.dashboard},
-                worker_dashboard_address=LOOPBACK,
                 # or each worker warns that its own profile is too deep to be measured
                 silence_logs=logging.ERROR,
                 local_directory=scratch_of(section.scratch),

@@ -1,9 +1,8 @@
 """How a network is fitted: steps of AdamW on mini-batches, shorter and shorter ones as the held-out
 loss of their averaged weights stops falling, until it falls no more.
 
-Decoupled weight decay: Loshchilov & Hutter (2019), DOI 10.48550/arXiv.1711.05101. sbi's trainers
-offer no weight decay, which a few hundred draws need; they write log files, print, drop incomplete
-batches, and hold all draws in memory.
+sbi's trainers offer no weight decay, which a few hundred draws need; they write log files, print,
+drop incomplete batches, and hold all draws in memory.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.flat_weights import FlatWeights
 from hpcvbi.infer.isolation import deterministic, device_of, isolated
 
-LARGEST_GRADIENT = 5.0
 SHORTER = 0.3
 """Factor by which steps are shortened, after seven twentieths of the epochs that end the fit."""
 AVERAGED = 100
@@ -58,35 +56,31 @@ def fit(
         net = estimator.build(architecture).to(device)
         batches = table.batches(torch, device, training.validation)
         steps = -(-table.rows // training.batch)
-        weights = FlatWeights(torch, net, horizon=min(AVERAGED, AVERAGED_EPOCHS * steps))
-        optimiser = torch.optim.AdamW(
-            [weights.vector],
-            lr=training.learning_rate,
-            weight_decay=training.weight_decay * 256 / table.rows,
-            fused=True,
+        weights = FlatWeights(
+            torch,
+            net,
+            horizon=min(AVERAGED, AVERAGED_EPOCHS * steps),
+            decay=training.weight_decay * 256 / table.rows,
         )
-        length = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimiser, factor=SHORTER, patience=7 * training.stop_after // 20, threshold=0.0
-        )
-        best, kept, loss, since, curve = np.inf, _copy(net), np.nan, 0, []
+        best, kept, loss, curve = np.inf, _copy(net), np.nan, []
+        length, since, stalled = training.learning_rate, 0, 0
         while len(curve) < training.max_epochs and since < training.stop_after:
             net.train()
             total, rows = 0.0, 0
             for z, x in batches.epoch(training.batch):
-                optimiser.zero_grad(set_to_none=False)
+                weights.clear()
                 losses = estimator.losses(net, z, x)
                 losses.mean().backward()
-                torch.nn.utils.clip_grad_norm_(weights.vector, LARGEST_GRADIENT)
-                optimiser.step()
-                weights.average()
+                weights.step(length)
                 total, rows = total + float(losses.sum().detach()), rows + len(z)
-            since += 1
+            since, stalled = since + 1, stalled + 1
             with weights.averaged():
                 now = _held_out(torch, estimator, net, batches)
                 if now < best:
-                    best, kept, loss, since = now, _copy(net), total / rows, 0
+                    best, kept, loss, since, stalled = now, _copy(net), total / rows, 0, 0
             curve.append(now)
-            length.step(now)
+            if stalled > 7 * training.stop_after // 20:
+                length, stalled = SHORTER * length, 0
         flat = np.concatenate([part.cpu().numpy().ravel().astype(np.float32) for part in kept])
         return Fitted(flat, layout_of(net), len(curve), loss, best, curve)
 

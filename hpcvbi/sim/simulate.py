@@ -26,7 +26,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr
 
 from hpcvbi.brain.brain import Brain
 from hpcvbi.core.block import Status
@@ -248,6 +247,8 @@ def _history(
 
 def _random_start(brain: Brain, seed: int, draws: np.ndarray) -> np.ndarray:
     """Uniform initial states (draw, state, 1, region), from the counter."""
+    from scipy.special import ndtr  # half of what importing hpcvbi would take
+
     states, n = brain.model.state, brain.connectome.n_regions
     if missing := [s.name for s in states if s.start is None]:
         raise ConfigError(f"{brain.model.name} declares no range of random starts for {missing}")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from zarr.errors import ZarrUserWarning
 
 from hpcvbi.core.block import Status
@@ -50,6 +49,8 @@ def write_dataset(
     StoreError
         It cannot be written there, or is too large for NetCDF.
     """
+    import xarray as xr  # takes half a second, which no worker should need
+
     variables, coords = list(variables), list(coords)
     check_distinct([v.name for v in (*variables, *coords)])
     found = xr.Dataset(

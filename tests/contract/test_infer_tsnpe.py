@@ -87,6 +87,7 @@ print(json.dumps({
     "posterior": t.digest(t.QUICK.posterior(state, t.OBSERVED, 200, 5)),
     "proposal": t.digest(t.QUICK.propose(state, 50, 9)),
     "learned": t.digest_state(t.learn(t.QUICK)[0]),
+    "compiler": "torch._dynamo" in sys.modules,
     "files": sorted(os.listdir()),
 }))
 """
@@ -107,6 +108,7 @@ def test_a_fresh_process_gives_the_same_bits_and_leaves_nothing_behind(tmp_path,
     assert ran.stderr == ""
     assert json.loads(line) == {
         "early": [],
+        "compiler": False,
         "posterior": digest(QUICK.posterior(one_round, OBSERVED, 200, 5)),
         "proposal": digest(QUICK.propose(one_round, 50, 9)),
         "learned": digest_state(one_round),
