@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from hpcvbi.core.errors import DataError
 
@@ -66,6 +65,8 @@ def _judge(halves: np.ndarray, whole: np.ndarray) -> tuple[float, float, float]:
 
 
 def _scores(values: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # takes a second, which no command should wait for in vain
+
     ranks = rankdata(values, axis=None).reshape(values.shape)
     return ndtri((ranks - 0.375) / (values.size + 0.25))
 

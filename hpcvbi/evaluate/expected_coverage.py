@@ -17,9 +17,9 @@ Two families of regions:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.stats import kstest
 
 from hpcvbi.core.errors import DataError
 from hpcvbi.core.seeds import generator
@@ -139,7 +139,13 @@ def uniform_p(credibility: np.ndarray) -> float:
     """Return the p-value (Kolmogorov-Smirnov) of credibilities (case,) being uniform; NaN where
     there are none.
     """
-    return float(kstest(credibility, "uniform").pvalue) if len(credibility) else np.nan
+    return float(_uniform(credibility).pvalue) if len(credibility) else np.nan
+
+
+def _uniform(credibility: np.ndarray) -> Any:
+    from scipy.stats import kstest  # takes a second, which no command should wait for in vain
+
+    return kstest(credibility, "uniform")
 
 
 def _credibility(drawn: np.ndarray, true: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -154,7 +160,7 @@ def _credibility(drawn: np.ndarray, true: np.ndarray, rng: np.random.Generator) 
 def _curve(credibility: np.ndarray, width: float) -> CoverageCurve:
     ordered = np.sort(credibility)
     coverage = np.searchsorted(ordered, LEVELS, side="right") / len(ordered)
-    test = kstest(credibility, "uniform")
+    test = _uniform(credibility)
     return CoverageCurve(
         levels=LEVELS.copy(),
         coverage=coverage,

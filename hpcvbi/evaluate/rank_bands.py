@@ -18,7 +18,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import binom
 
 from hpcvbi.core.errors import ConfigError, DataError
 
@@ -101,6 +100,8 @@ def _checked(ranks: np.ndarray, draws: int) -> np.ndarray:
 
 
 def _tails(counts: np.ndarray, cases: int, points: np.ndarray) -> np.ndarray:
+    from scipy.stats import binom  # takes a second, which no command should wait for in vain
+
     below, above = binom.cdf(counts, cases, points), binom.sf(counts - 1, cases, points)
     return np.minimum(1.0, 2 * np.minimum(below, above))
 
@@ -122,6 +123,8 @@ def _critical(cases: int, points: tuple[float, ...], level: float) -> float:
 
 def _band(gamma: float, cases: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest count (point,) with a two-sided tail probability above `gamma`."""
+    from scipy.stats import binom
+
     lower = binom.ppf(gamma / 2, cases, points)
     lower += binom.cdf(lower, cases, points) <= gamma / 2
     upper = binom.isf(gamma / 2, cases, points)
