@@ -59,11 +59,13 @@ class _Device(TorchDispatchMode):
     @classmethod
     def run(cls, func, args, kwargs):
         """Do `func` where its tensors are, or where it is asked for."""
-        checked = (args[0], args[2:]) if func in INDEXED else (args, kwargs)
-        tensors = [part for part in tree_leaves(checked) if isinstance(part, torch.Tensor)]
+        tensors = _tensors((args, kwargs))
         there = any(isinstance(part, _Tensor) for part in tensors)
         if there and func not in COPIES:
-            if any(not isinstance(part, _Tensor) and part.dim() for part in tensors):
+            taken = _tensors(args[1]) if func in INDEXED and isinstance(args[0], _Tensor) else []
+            free = {id(part) for part in taken}
+            behind = [part for part in tensors if not isinstance(part, _Tensor) and part.dim()]
+            if any(id(part) not in free for part in behind):
                 raise MixedDevices(f"{func} got tensors of both devices")
             cls.names.add(func.overloadpacket.__name__)
         asked = kwargs.get("device")
@@ -76,6 +78,10 @@ class _Device(TorchDispatchMode):
             return out
         out = tree_map(lambda part: _Tensor(part) if isinstance(part, torch.Tensor) else part, out)
         return return_and_correct_aliasing(func, args, kwargs, out) if there else out
+
+
+def _tensors(parts):
+    return [part for part in tree_leaves(parts) if isinstance(part, torch.Tensor)]
 
 
 def _numbers(part):

@@ -113,6 +113,18 @@ def test_what_stays_behind_on_the_cpu_is_refused(monkeypatch):
         fitted_there(monkeypatch, FLOW, "maf", "none", Left)
 
 
+def test_the_device_takes_indices_and_single_numbers_from_the_cpu_and_nothing_else():
+    rows = torch.tensor([2, 0])
+    with second_device() as (device, _):
+        x = torch.arange(6.0).reshape(3, 2).to(device)
+        np.testing.assert_array_equal((x[rows] + torch.tensor(1.0)).cpu(), [[5, 6], [1, 2]])
+        x[rows] = x[rows] * 2.0
+        np.testing.assert_array_equal(x.cpu(), [[0, 2], [2, 3], [8, 10]])
+        for mixed in (lambda: x + torch.ones(2), lambda: torch.arange(3.0)[rows.to(device)]):
+            with pytest.raises(MixedDevices):
+                mixed()
+
+
 def test_the_cpu_has_deterministic_algorithms_without_being_asked():
     with deterministic(torch, torch.device("cpu")):
         assert not torch.are_deterministic_algorithms_enabled()
