@@ -1,6 +1,7 @@
 """Whole studies on an embedded cluster: what they write, and that only the study decides it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import files, hpcvbi
+from strangers import listening
 from synthetic_people import write_study
 
 from hpcvbi.cluster import Failure, local_executor
@@ -116,16 +118,22 @@ def test_a_worker_simulates_without_learning_libraries_and_with_one_thread(worke
     assert len(json.dumps(report.digests)) < 1500
     assert files(finished.parent / "out/store.zarr") == before
 
-    (state,) = worker._client.run(_look_around).values()
+    state = looked_around(worker)
     assert state["threads"] == {"1"}
-    assert not state["modules"] & {"torch", "sbi", "pyabc", "matplotlib"}
+    unwanted = {"torch", "sbi", "pyabc", "matplotlib", "bokeh", "xarray", "pandas", "scipy.stats"}
+    assert not unwanted & state["modules"]
 
 
-def _look_around():
-    import os
-
+def looked_around(worker):
+    """What a worker sees; by a function that brings no module of the tests along."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return {"threads": {os.environ.get(name) for name in names}, "modules": set(sys.modules)}
+
+    def look():
+        threads = {os.environ.get(name) for name in names}
+        return {"threads": threads, "modules": set(sys.modules), "process": os.getpid()}
+
+    (state,) = worker._client.run(look).values()
+    return state
 
 
 def test_connections_are_encrypted_and_strangers_refused(worker):
@@ -135,6 +143,8 @@ def test_connections_are_encrypted_and_strangers_refused(worker):
     assert address.startswith("tls://127.0.0.1")
     with pytest.raises((OSError, TypeError)):
         Client(address.replace("tls://", "tcp://"), timeout="3s", set_as_default=False)
+    served = listening([os.getpid(), looked_around(worker)["process"]])
+    assert served and {host for host, _ in served} == {"127.0.0.1"}
 
 
 def test_the_window_of_blocks_in_flight_is_bounded(worker):
