@@ -68,12 +68,11 @@ def _sums_by_products(torch: Any) -> Any:
 
     class SumsByProducts(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
-            if func not in (torch.cumsum, torch.Tensor.cumsum):
-                return func(*args, **(kwargs or {}))
-            return running_sum(*args, **(kwargs or {}))
+            summing = func in (torch.cumsum, torch.Tensor.cumsum)
+            return (running_sum if summing else func)(*args, **(kwargs or {}))
 
     def running_sum(x: Any, dim: int) -> Any:
-        triangle = torch.ones(x.shape[dim], x.shape[dim], dtype=x.dtype).triu().to(x.device)
+        triangle = x.new_ones(x.shape[dim], x.shape[dim]).triu()
         return (x.movedim(dim, -1) @ triangle).movedim(-1, dim)
 
     return SumsByProducts()

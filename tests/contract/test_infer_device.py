@@ -32,7 +32,7 @@ NOT_DETERMINISTIC = re.compile(
 AS_THEY_ARE = Scaling(np.full(5, -1e9), np.full(5, 1e9), np.zeros(5), np.ones(5), straight(5))
 FEATURES = {"none": 5, "mlp": 5, "cnn": 16, "fc": 15}
 NEURAL = {name: cls for name, cls in ALGORITHMS.items() if hasattr(cls, "estimator")}
-KINDS = {cls.estimator.losses: (name, cls.estimator) for name, cls in NEURAL.items()}
+KINDS = {cls.estimator.losses: (name, cls.estimator) for name, cls in reversed(NEURAL.items())}
 NETWORKS = [
     pytest.param(estimator, network, "none", id=f"{name}-{network}")
     for name, estimator in KINDS.values()
@@ -67,9 +67,9 @@ def fitted_there(monkeypatch, *arguments):
 
 
 def assert_equal_fits(here, there):
-    """They differ by the rounding of running sums and no more."""
-    assert there.curve == pytest.approx(here.curve, abs=1e-4)
-    np.testing.assert_allclose(there.weights, here.weights, atol=1e-3)
+    """They differ by rounding: torch fuses other operations there, and running sums are others."""
+    np.testing.assert_allclose(there.curve, here.curve, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(there.weights, here.weights, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(("estimator", "network", "embedding"), NETWORKS + THROUGH)
