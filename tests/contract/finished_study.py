@@ -82,7 +82,8 @@ def write(folder: Path, cohort: Cohort) -> Path:
         rng = np.random.default_rng(7)
         recorded = {p: _recording(rng) for p in people}
         for person, fate in cohort.fates.items():
-            _person(store, person, fate, cohort, recorded, np.random.default_rng(int(person)))
+            own = np.random.default_rng(int(person.removeprefix("sub")))
+            _person(store, person, fate, cohort, recorded, own)
         store.append("run finished", blocks=3)
         store.finish()
     return folder

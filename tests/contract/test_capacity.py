@@ -68,8 +68,8 @@ def test_an_allocation_is_known_inside_only(monkeypatch) -> None:
     assert pools_of(Srun(kind="srun", gpus=1), "cuda") == (Pool(8, 1),)
 
 
-def test_the_readme_says_how_many_nodes_one_driver_feeds() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_benchmarks_page_says_how_many_nodes_one_driver_feeds() -> None:
+    text = (Path(__file__).parents[1] / "benchmarks/README.md").read_text()
     said = re.search(
         r"feeds (\d+) nodes of 48 cores with blocks of 30 s, (\d+) with blocks of 10 s, (\d+) with",
         text.replace("\n", " "),
