@@ -107,13 +107,18 @@ def measured(cell: Cell, samples: int) -> tuple[Row, list[Moments]]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Median C2ST by task, method and budget."""
-    budgets = sorted({row.budget for row in rows})
-    text = [f"{'C2ST, median':32}" + "".join(f"{budget:>9}" for budget in budgets)]
-    for task, method in dict.fromkeys((row.task, row.method) for row in rows):
-        found = dict(zip(*line(rows, task, method), strict=True))
-        ends = (f"{found[b]:9.3f}" if b in found else " " * 9 for b in budgets)
-        text.append(f"{task + ' ' + method:32}" + "".join(ends))
+    """Median C2ST in Markdown: a table for each budget, a row for each method."""
+    names = [name for name in TASKS if any(row.task == name for row in rows)]
+    text = []
+    for budget in sorted({row.budget for row in rows}):
+        here = [row for row in rows if row.budget == budget]
+        text += [f"\nC2ST after {budget} simulations\n"]
+        text += ["| | " + " | ".join(name.replace("_", " ") for name in names) + " |"]
+        text += ["|---" * (len(names) + 1) + "|"]
+        for method in (name for name in METHODS if any(row.method == name for row in here)):
+            ends = (line(here, name, method)[1] for name in names)
+            cells = (f"{found[0]:.2f}".removeprefix("0") if found else "" for found in ends)
+            text += [f"| {method} | " + " | ".join(cells) + " |"]
     return "\n".join(text)
 
 

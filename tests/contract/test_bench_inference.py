@@ -44,6 +44,20 @@ def bench(tmp_path, capsys):
     return run_with
 
 
+def test_tables_hold_the_medians_of_what_is_measured():
+    rows = [
+        Row("two_moons", number, "npe", 316, 1, c2st, 1.0)
+        for number, c2st in enumerate((0.9, 0.612, 0.5), start=1)
+    ]
+    rows.append(Row("sir", 1, "knn", 316, 1, 1.0, 1.0))
+    assert inference.table(rows).splitlines()[-4:] == [
+        "| | two moons | sir |",
+        "|---|---|---|",
+        "| npe | .61 |  |",
+        "| knn |  | 1.00 |",
+    ]
+
+
 def test_it_resumes_where_it_was_cut_short(bench, tmp_path):
     path = tmp_path / "inference.csv"
     assert bench("--budgets", "316").count("CPU s") == 1
