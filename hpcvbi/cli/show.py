@@ -3,19 +3,21 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpcvbi.campaign import Outcome, TrialOutcome
 from hpcvbi.core.block import Status
-from hpcvbi.report import findings, judged, table
-from hpcvbi.sim import doctor
-from hpcvbi.store import Progress, Tombstone, Withdrawal
+
+if TYPE_CHECKING:  # so that a look at the ledger does not load what infers and reports
+    from hpcvbi.campaign import Outcome, TrialOutcome
+    from hpcvbi.sim import doctor
+    from hpcvbi.store import Progress, Tombstone, Withdrawal
 
 
-def status(console: Console, progress: Progress) -> None:
+def status(console: Console, progress: "Progress") -> None:
     """Show how far a study is."""
     what = ("ok", "dt/2", "dt/4", "diverged", "failed")
     rows = Table("person", "round", "blocks", "draws", *what, "CPU s", box=None)
@@ -42,7 +44,7 @@ def status(console: Console, progress: Progress) -> None:
     console.print(f"driver: {driver}" if driver else "no driver is running", soft_wrap=True)
 
 
-def withdrawal(console: Console, done: Withdrawal) -> None:
+def withdrawal(console: Console, done: "Withdrawal") -> None:
     """Show what a withdrawal did."""
     stone = done.stone
     console.print(_withdrawn(stone), soft_wrap=True)
@@ -59,7 +61,7 @@ def withdrawal(console: Console, done: Withdrawal) -> None:
         console.print(words, style="bold red", markup=False, soft_wrap=True)
 
 
-def _withdrawn(stone: Tombstone) -> str:
+def _withdrawn(stone: "Tombstone") -> str:
     if stone.finished is None:
         return (
             f"WITHDRAWAL NOT FINISHED {stone.person}: begun {stone.begun}; run `hpcvbi withdraw` "
@@ -68,7 +70,7 @@ def _withdrawn(stone: Tombstone) -> str:
     return f"withdrawn: {stone.person}, {stone.finished}"
 
 
-def failed_draws(console: Console, progress: Progress, again: Sequence[str]) -> None:
+def failed_draws(console: Console, progress: "Progress", again: Sequence[str]) -> None:
     """Show which rounds hold failed draws, why, and how to try them again, given the words of the
     command that runs `again`.
     """
@@ -83,7 +85,7 @@ def failed_draws(console: Console, progress: Progress, again: Sequence[str]) -> 
         console.print(words, markup=False, soft_wrap=True)
 
 
-def failures(console: Console, outcome: Outcome) -> None:
+def failures(console: Console, outcome: "Outcome") -> None:
     """Show who could not be inferred, and why."""
     for person, error in outcome.failed.items():
         words = f"NOT INFERRED {person}: {error}"
@@ -92,6 +94,8 @@ def failures(console: Console, outcome: Outcome) -> None:
 
 def results(console: Console, folder: Path) -> None:
     """Show what was found, one column per person, and every warning."""
+    from hpcvbi.report import findings, judged, table
+
     rows = table(folder)
     if not rows:
         console.print("nobody has been judged yet")
@@ -108,7 +112,7 @@ def results(console: Console, folder: Path) -> None:
                 console.print(words, style="bold red", markup=False, soft_wrap=True)
 
 
-def trial(console: Console, outcome: TrialOutcome) -> None:
+def trial(console: Console, outcome: "TrialOutcome") -> None:
     """Show what was simulated, and where it lies."""
     draws = sum(outcome.statuses.values())
     console.print(
@@ -128,7 +132,7 @@ def trial(console: Console, outcome: TrialOutcome) -> None:
         console.print(f"picture: {outcome.picture}", soft_wrap=True)
 
 
-def health(console: Console, found: list[doctor.Finding]) -> None:
+def health(console: Console, found: "list[doctor.Finding]") -> None:
     """Show what the doctor found."""
     rows = Table("", "", "", box=None, show_header=False)
     styles = {"ok": "green", "note": "yellow", "problem": "bold red"}

@@ -11,7 +11,13 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "hpcvbi").rglob("*.py"))
-HEAVY = {"torch", "sbi", "matplotlib", "dask", "distributed", "jinja2", "typer", "rich", "zarr"}
+HEAVY = {
+    *("torch", "sbi", "matplotlib", "dask", "distributed", "jinja2", "typer", "rich", "zarr"),
+    *("pandas", "xarray"),
+}
+
+STATUS = "hpcvbi.cli.show, hpcvbi.config, hpcvbi.store.progress"
+"""What `hpcvbi status` loads, on a login node."""
 
 
 def test_imports_point_down_and_heavy_ones_have_one_home(capsys: pytest.CaptureFixture) -> None:
@@ -48,6 +54,11 @@ def imported(path: Path) -> set[str]:
         ("hpcvbi.evaluate", HEAVY | {"pydantic"}),
         # distributed brings jinja2 and dask by itself
         ("hpcvbi.cluster.task", {"torch", "sbi", "matplotlib", "typer", "rich"}),
+        # what `hpcvbi status` loads, on a login node
+        (
+            "hpcvbi.cli.show, hpcvbi.config, hpcvbi.store.progress",
+            HEAVY - {"typer", "rich", "zarr"},
+        ),
     ],
 )
 def test_importing_is_light(module: str, unwanted: set[str]) -> None:
