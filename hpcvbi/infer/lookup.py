@@ -3,7 +3,7 @@ far each draw lies from the observation, keep the nearest.
 
     p(u | x) ~ p(u | d(x_i, x) <= epsilon)
 
-where the distance d counts features in units of their noise (`feature_noise.py`).
+where the distance d counts features in units of their noise near x (`feature_noise.py`).
 Every round simulates further draws of the prior: two rounds of 500 draws are one of 1000. So the
 posterior is right for any x, not only for what was observed.
 
@@ -20,7 +20,7 @@ from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.batches import sample_of
 from hpcvbi.infer.draws import Draws
-from hpcvbi.infer.feature_noise import feature_noise
+from hpcvbi.infer.feature_noise import noise_near
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
@@ -31,8 +31,8 @@ from hpcvbi.infer.truncation import sobol
 
 @dataclass(frozen=True, eq=False)
 class LookupState(Stored):
-    """The recording, and the noise of features, in which distances are measured; 0 says that all
-    draws agree.
+    """The recording, and the noise of features near it, in which distances are measured; 0 says
+    that all draws agree.
     """
 
     DIMS: ClassVar[Dims] = {
@@ -155,11 +155,8 @@ class Lookup:
         """Find how noisy features are; TooFewSurvivors where few draws are whole."""
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        rng = generator("scaling", seed)
-        u, some = sample_of(draws, whole, rng)
-        center, scale = robust(some)
-        noise = feature_noise(u, some, scale, rng)
-        state = replace(state, round=state.round + 1, noise=noise)
+        some, scaling, noise = _noise(draws, state.x_observed[None])
+        state = replace(state, round=state.round + 1, noise=noise[0])
         near = next(self._near(state, state.x_observed[None], draws))
         return state, LookupInfo(
             round=state.round - 1,
@@ -167,7 +164,7 @@ class Lookup:
             kept=len(near.rows),
             moved=near.move,
             epsilon=float(near.apart[-1]),
-            **seen(draws, state.round - 1, whole, some, state.x_observed, center, scale),
+            **seen(draws, state.round - 1, whole, some, state.x_observed, *scaling),
         )
 
     def done(self, state: LookupState) -> bool:
@@ -211,13 +208,26 @@ class Lookup:
         """Yield what each case (case, feature) keeps, one at a time: together they may be large."""
         whole = int(draws.whole.sum())
         k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
-        rows, apart = nearest(draws.x, cases, k, norm(inverse(state.noise)))
+        weights = [inverse(noise) for noise in _noise(draws, cases)[2]]
+        rows, apart = nearest(draws.x, cases, k, [norm(of_case) for of_case in weights])
         every = np.unique(rows)
         features = at(draws.x, every)
-        for case, of, far in zip(cases, rows, apart, strict=True):
-            z = (features[np.searchsorted(every, of)] - case) * inverse(state.noise)
+        for case, own, of, far in zip(cases, weights, rows, apart, strict=True):
+            z = (features[np.searchsorted(every, of)] - case) * own
             kept, move = self.chosen(draws.u[of], z, far)
             yield Near(of[:kept], z[:kept], far[:kept], move)
+
+
+def _noise(
+    draws: Draws, cases: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return features (row, feature) of a sample of whole draws, their centre and scale (feature,),
+    and the noise (case, feature) near each of the `cases` (case, feature).
+    """
+    rng = generator("noise of features", len(draws))
+    u, some = sample_of(draws, draws.whole, rng)
+    center, scale = robust(some)
+    return some, (center, scale), noise_near(cases, u, some, scale, rng)
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:

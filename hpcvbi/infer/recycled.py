@@ -38,7 +38,7 @@ def recycled(
     """Return `n` draws (case, draw, param) of the `k` nearest to each of the `cases` (case,
     feature), moved along a regression where they are to be adjusted.
     """
-    rows, apart = nearest(draws.x, cases, k, metric)
+    rows, apart = nearest(draws.x, cases, k, [metric] * len(cases))
     every = np.unique(rows)
     density, features = proposed(state, draws, perturbation, draws.u[every]), at(draws.x, every)
     drawn = []

@@ -8,7 +8,7 @@ nothing about parameters. Rows are read a chunk at a time, so that the features 
 memory. A draw without finite features is infinitely far from everything.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -68,15 +68,15 @@ def distance_of(rows: np.ndarray, to: np.ndarray, distance: Distance) -> np.ndar
 
 
 def nearest(
-    x: Rows, cases: np.ndarray, k: int, distance: Distance
+    x: Rows, cases: np.ndarray, k: int, by: Sequence[Distance]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows (case, k) nearest to each of the `cases` (case, feature), nearest first, and
-    their distances; of equal ones the first.
+    how far they are, `by` a distance for each case; of equal ones the first.
     """
     rows = np.zeros((len(cases), 0), np.int64)
     apart = np.zeros((len(cases), 0))
     for start, part in chunks(x):
-        found = np.stack([distance_of(part, case, distance) for case in cases])
+        found = np.stack([distance_of(part, *own) for own in zip(cases, by, strict=True)])
         number = np.arange(start, start + len(part))
         rows = np.concatenate([rows, np.broadcast_to(number, found.shape)], axis=1)
         apart = np.concatenate([apart, found], axis=1)

@@ -81,7 +81,7 @@ def test_rows_from_a_store_give_the_bits_of_rows_in_memory(monkeypatch):
     for draws in (got.draws, streamed):
         found = got.algorithm.posterior(got.state, OBSERVED, 100, 1, draws)
         np.testing.assert_array_equal(found, got.posterior(OBSERVED, 100, 1))
-    rows, apart = nearest(streamed.x, OBSERVED[None], 9, norm(np.ones(3)))
+    rows, apart = nearest(streamed.x, OBSERVED[None], 9, [norm(np.ones(3))])
     far = np.nan_to_num(np.sqrt(((got.draws.x - OBSERVED) ** 2).sum(1)), nan=np.inf)
     np.testing.assert_array_equal(rows[0], np.argsort(far, kind="stable")[:9])
     np.testing.assert_allclose(apart[0], np.sort(far)[:9])

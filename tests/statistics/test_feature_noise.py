@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from hpcvbi.infer import Knn, Regression, Rejection, learn
-from hpcvbi.infer.feature_noise import LEAST, feature_noise
+from hpcvbi.infer.feature_noise import LEAST, feature_noise, noise_near
 from hpcvbi.infer.table import robust
 from hpcvbi.infer.truncation import sobol
 
+SHARE = 0.15
+"""Noise of a feature in units of its parameter."""
 SIGMA = np.array([0.02, 0.1, 3.0])
 SLOPE = np.array([1.0, -4.0, 0.0])
 UNTOLD = 8
@@ -57,6 +59,37 @@ def test_units_wild_draws_constants_and_what_has_no_noise():
     assert noise_of(u, constant)[3] == 0
     # one draw in 4,000 is 1 / 80 away, the floor is a thousandth of the spread
     assert LEAST * 0.3 < noise_of(u, constant)[4] < 0.03
+
+
+def growing(u, seed):
+    """Two features of two parameters; the noise of the first grows with its parameter."""
+    noise = SHARE * np.random.default_rng(seed).standard_normal((len(u), 2))
+    return u + noise * np.stack([u[:, 0], np.ones(len(u))], axis=1)
+
+
+@pytest.mark.parametrize("draws", [2_000, 50_000])
+def test_noise_is_that_near_each_observation(draws):
+    u = sobol(2, np.random.default_rng(1))(draws)
+    x = growing(u, 2)
+    scale = robust(x)[1]
+    cases = np.array([[0.2, 0.5], [0.9, 0.5]])
+    found = noise_near(cases, u, x, scale, np.random.default_rng(3))
+    np.testing.assert_allclose(found, SHARE * np.array([[0.2, 1.0], [0.9, 1.0]]), rtol=0.25)
+    for case, noise in zip(cases, found, strict=True):  # whatever else is asked for
+        alone = noise_near(case[None], u, x, scale, np.random.default_rng(3))
+        np.testing.assert_array_equal(alone[0], noise)
+
+
+@pytest.mark.parametrize("algorithm", [Rejection, Knn, Regression])
+def test_a_feature_counts_by_its_noise_near_the_observation(algorithm):
+    observed, elsewhere = np.array([0.05, 0.5]), np.array([0.9, 0.5])
+    exact = np.array([SHARE * 0.05, SHARE])
+    for learned_at in (observed, elsewhere):
+        found = learn(algorithm(draws=8192), growing, 2, learned_at, 1)
+        drawn = found.posterior(observed[None], 4000, seed=1)[0]
+        assert (np.abs(drawn.mean(axis=0) - observed) < exact).all()
+        # by the noise of the whole prior the first is three times as wide
+        assert (drawn.std(axis=0) < 2 * exact).all()
 
 
 @pytest.mark.parametrize("algorithm", [Rejection, Knn, Regression])
