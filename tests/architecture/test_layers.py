@@ -54,11 +54,7 @@ def imported(path: Path) -> set[str]:
         ("hpcvbi.evaluate", HEAVY | {"pydantic"}),
         # distributed brings jinja2 and dask by itself
         ("hpcvbi.cluster.task", {"torch", "sbi", "matplotlib", "typer", "rich"}),
-        # what `hpcvbi status` loads, on a login node
-        (
-            "hpcvbi.cli.show, hpcvbi.config, hpcvbi.store.progress",
-            HEAVY - {"typer", "rich", "zarr"},
-        ),
+        (STATUS, HEAVY - {"typer", "rich", "zarr"}),
     ],
 )
 def test_importing_is_light(module: str, unwanted: set[str]) -> None:
