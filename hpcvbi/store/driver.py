@@ -290,9 +290,7 @@ class Driver(Store):
         if not same and (key in self._marks.rounds or key in self._marks.puts):
             self.void((), [key])
         with storage_faults(self.folder):
-            if not (same or kept) and folder.exists():
-                shutil.rmtree(folder)
-            write_files(self.root, files)
+            write_files(self.root, files, None if same or kept else folder)
         about = {"chain": chain, "group": group, "files": digests(files, chain, group)}
         self._append({**record, **about}, *kept)
         with storage_faults(self.folder):

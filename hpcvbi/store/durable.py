@@ -40,6 +40,8 @@ PASSING = (errno.EIO, errno.ESTALE)
 """Faults that a network file system may get over."""
 PAUSES_S = (0.5, 2.0)
 """How long to wait before each further attempt [s]."""
+ATTEMPTS = 5
+"""How often files are written that another driver removes."""
 
 
 class Unanswered(StoreError):
@@ -208,8 +210,24 @@ def copy_file(source: Path, path: Path, digest: Sequence[int | str]) -> bool:
         temporary.unlink(missing_ok=True)
 
 
-def write_files(root: Path, files: Mapping[str, bytes]) -> None:
-    """Write those that differ from what lies on disk, then make every directory durable."""
+def write_files(root: Path, files: Mapping[str, bytes], instead_of: Path | None = None) -> None:
+    """Write those that differ from what lies on disk, then make every directory durable; first
+    remove the folder `instead_of`. All of it again where a driver that does not know of this one
+    removes what is written meanwhile.
+    """
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            if instead_of is not None and instead_of.exists():
+                shutil.rmtree(instead_of)
+            instead_of = None  # what is there from here on, the other driver may have marked
+            _write_files(root, files)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or not attempts_left:
+                raise
+
+
+def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
     paths = [root / name for name in files]
     for path, data in zip(paths, files.values(), strict=True):
         if not (path.is_file() and path.read_bytes() == data):

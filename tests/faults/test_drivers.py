@@ -4,6 +4,7 @@ other workers, in another order. Work may be wasted; nothing is lost and the byt
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,24 @@ def test_a_shard_that_another_driver_sweeps_half_written_is_written_again(
     monkeypatch.setattr(os, "replace", sweep_first)
     assert run(folder) == len(BLOCKS)
     assert len(swept) == 2 * len(BLOCKS)
+    assert files(folder / "store.zarr") == whole
+
+
+def test_a_data_set_that_another_driver_removes_half_written_is_written_again(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, replace, removed = tmp_path / "study", os.replace, list[Path]()
+
+    def remove_first(source: Path, target: Path) -> None:
+        group = folder / "store.zarr/a/posterior"
+        if group in Path(target).parents and len(removed) < 3:
+            removed.append(Path(target))
+            shutil.rmtree(group)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", remove_first)
+    assert run(folder) == len(BLOCKS)
+    assert len(removed) == 3
     assert files(folder / "store.zarr") == whole
 
 
