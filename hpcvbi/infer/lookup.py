@@ -155,9 +155,10 @@ class Lookup:
         """Find how noisy features are; TooFewSurvivors where few draws are whole."""
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        some, scaling, noise = _noise(draws, state.x_observed[None])
+        cases = state.x_observed[None]
+        some, scaling, noise = _noise(draws, cases)
         state = replace(state, round=state.round + 1, noise=noise[0])
-        near = next(self._near(state, state.x_observed[None], draws))
+        near = next(self._near(cases, noise, draws))
         return state, LookupInfo(
             round=state.round - 1,
             rows=int(whole.sum()),
@@ -180,7 +181,8 @@ class Lookup:
         cases, draws = check_asked(state.round, state.x_observed, x, draws)
         seeds = case_seeds(seed, x, len(cases))
         drawn = []
-        for near, own in zip(self._near(state, cases, draws), seeds, strict=True):
+        found = self._near(cases, _noise(draws, cases)[2], draws)
+        for near, own in zip(found, seeds, strict=True):
             u, weights = draws.u[near.rows], self.weights(near.apart)
             u = self.moved(u, near.z, weights) if near.move else u
             drawn.append(self.sampled(u, weights, generator("posterior", own), n))
@@ -188,7 +190,8 @@ class Lookup:
 
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
         """Return the kept draws with their weights, as one population."""
-        near = next(self._near(states[-1], states[-1].x_observed[None], draws))
+        state = states[-1]
+        near = next(self._near(state.x_observed[None], state.noise[None], draws))
         epsilon = float(near.apart[-1])
         return [Population(near.rows, self.weights(near.apart), near.apart, epsilon, len(draws))]
 
@@ -204,11 +207,13 @@ class Lookup:
         """Inverse of `to_arrays`, bit for bit; StoreMismatch unless they fit together."""
         return LookupState.from_arrays(arrays)
 
-    def _near(self, state: LookupState, cases: np.ndarray, draws: Draws) -> Iterator[Near]:
-        """Yield what each case (case, feature) keeps, one at a time: together they may be large."""
+    def _near(self, cases: np.ndarray, noise: np.ndarray, draws: Draws) -> Iterator[Near]:
+        """Yield what each case (case, feature) keeps, given the noise (case, feature) near it, one
+        at a time: together they may be large.
+        """
         whole = int(draws.whole.sum())
-        k = min(whole, self.kept(whole, state.n_params, len(state.x_observed)))
-        weights = [inverse(noise) for noise in _noise(draws, cases)[2]]
+        k = min(whole, self.kept(whole, draws.u.shape[1], cases.shape[1]))
+        weights = [inverse(of_case) for of_case in noise]
         rows, apart = nearest(draws.x, cases, k, [norm(of_case) for of_case in weights])
         every = np.unique(rows)
         features = at(draws.x, every)
