@@ -220,9 +220,9 @@ def test_a_replacement_that_never_got_its_mark_is_not_taken_for_the_old_one(
     draws = np.random.default_rng(0).random((2, 64))
     sizes = []
 
-    def write_and_fail(root: Path, files: dict[str, bytes]) -> None:
+    def write_and_fail(root: Path, files: dict[str, bytes], instead_of: Path | None = None) -> None:
         sizes.extend(len(data) for name, data in files.items() if name.startswith("a/x/"))
-        write_files(root, files)
+        write_files(root, files, instead_of)
         raise OSError(errno.ENOSPC, "full")
 
     with Driver.open(folder) as store:
