@@ -5,6 +5,7 @@ wave each rival's draws are a round, simulated by that rival's study, and what w
 is a data set. So it resumes, stops, is verified and is withdrawn from as any study.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from hpcvbi.cluster import Executor, seconds_to_work
 from hpcvbi.core.block import WHOLE
 from hpcvbi.core.errors import TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed
+from hpcvbi.core.space import Space
 from hpcvbi.core.wave import round_of
 from hpcvbi.evaluate.bayes_factors import bayes_factors, warnings_of
 from hpcvbi.evaluate.told_apart import confused, told_apart
@@ -148,7 +150,7 @@ def weigh(rivals: Rivals, person: str, store: Driver) -> Chain:
     first = {name: round_of(0, name) for name in spaces}
     reads = {r: (r, LOOKED_AT) for r in first.values() if store.is_marked(person, r)}
     confusion = yield Learn("told_apart", partial(tell_apart, tuple(first.values()), prior), reads)
-    store.put(person, RESULT, *_result(rivals, state, confusion))
+    store.put(person, RESULT, *_result(rivals, spaces, state, confusion))
 
 
 def tell_apart(
@@ -177,7 +179,7 @@ def _check_lost(rivals: Rivals, store: Driver, person: str) -> None:
 
 
 def _result(
-    rivals: Rivals, state: ChoiceState, confusion: np.ndarray
+    rivals: Rivals, spaces: Mapping[str, Space], state: ChoiceState, confusion: np.ndarray
 ) -> tuple[*record.Dataset, dict[str, object]]:
     """What is written of a finished choice."""
     choice, probability = rivals.choice, state.probabilities[-1]
@@ -206,6 +208,7 @@ def _result(
         "effective": effective,
         "rounds": state.round,
         "rounds_asked": choice.rounds,
+        "priors": json.dumps({name: space.described() for name, space in spaces.items()}),
         "warnings": [*said, *confused(list(rivals.studies), confusion)],
     }
     return *record.choice(numbers, list(rivals.studies)), about

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hpcvbi.campaign import record
 from hpcvbi.core.errors import StoreError
-from hpcvbi.core.prior import PRIORS
 from hpcvbi.core.seeds import derive_seed
-from hpcvbi.core.space import Param, Space
+from hpcvbi.core.space import Space
 from hpcvbi.infer.hierarchy import Pooled, contrast, pool
 from hpcvbi.store import Store
-from hpcvbi.store.arrays import attributes, read_rows
 from hpcvbi.store.reading import folder_of
 
 EVERYBODY = "all"
@@ -113,8 +112,15 @@ def difference(first: Group, second: Group) -> Difference:
 
 
 def _pooled(store: Store, label: str, people: tuple[str, ...], draws: int) -> Group:
-    space = _space(store, people[0])
-    samples = [_samples(store, person, space) for person in people]
+    found = [store.get(person, "posterior") for person in people]
+    for person, (_, about) in zip(people, found, strict=True):
+        if about["kind"] != record.POSTERIOR:
+            raise StoreError(
+                f"the samples of {person} are no posterior but the {about['kind']} of an "
+                "optimiser: their width means nothing; pool people inferred by another algorithm"
+            )
+    space = record.space_of(found[0][1])
+    samples = [_samples(person, of, space) for person, (of, _) in zip(people, found, strict=True)]
     fewest = min(len(each) for each in samples)
     u = np.array([each[np.linspace(0, len(each) - 1, fewest).astype(int)] for each in samples])
     # a seed of its own: differences of groups must not move alike
@@ -122,23 +128,7 @@ def _pooled(store: Store, label: str, people: tuple[str, ...], draws: int) -> Gr
     return Group(label, people, space, pool(u, seed, draws, people))
 
 
-def _samples(store: Store, person: str, space: Space) -> np.ndarray:
-    found, _ = store.get(person, "posterior")
+def _samples(person: str, found: Mapping[str, np.ndarray], space: Space) -> np.ndarray:
     if absent := [name for name in space.names if name not in found]:
         raise StoreError(f"the posterior of {person} has no {', '.join(absent)}")
     return space.to_unit(np.column_stack([found[name].ravel() for name in space.names]))
-
-
-def _space(store: Store, person: str) -> Space:
-    """What is inferred, in the order of theta's columns, with the study's priors."""
-    drawn = "round_000" if store.is_marked(person, "round_000") else "predictive"
-    names = [str(name) for name in read_rows(store.root / person / drawn / "param")]
-    return Space(tuple(_param(store, person, name) for name in names))
-
-
-def _param(store: Store, person: str, name: str) -> Param:
-    about = attributes(store.root / person / "posterior" / name)
-    said = store.study["study"]["parameters"][name]
-    prior = PRIORS[said["prior"]](said["low"], said["high"])
-    centre = float(prior.quantile(np.array(0.5)))
-    return Param(name, centre, about.get("units", "1"), prior=prior, doc=about.get("long_name", ""))

@@ -6,14 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hpcvbi.config.rivals import RIVALS
 from hpcvbi.evaluate.bayes_factors import NOT_SUFFICIENT, WORDS
 from hpcvbi.report.choice_figures import generations, parameters, probabilities, recognition
 from hpcvbi.report.frame import FIGURES_FOR, Picture, framed, write
-from hpcvbi.report.read import Parameter, people_of, settings_of
+from hpcvbi.report.read import parameter, people_of
 from hpcvbi.report.style import data_uri
 from hpcvbi.report.verdict import Verdict, store_of, verdicts
-from hpcvbi.store import Store
 
 STRONG = WORDS[2][0]
 """Bayes factor from which on evidence is strong."""
@@ -46,8 +44,7 @@ def build_choice(folder: Path | str, posteriors: Mapping[str, Mapping[str, Model
         "posteriors": posteriors,
         "overview": _overview(found),
         "pictures": {
-            each.person: _pictures(store, each, posteriors[each.person])
-            for each in found[:FIGURES_FOR]
+            each.person: _pictures(each, posteriors[each.person]) for each in found[:FIGURES_FOR]
         },
     }
     return write(store, "choice.html.jinja", content)
@@ -99,7 +96,7 @@ def _overview(found: Sequence[Verdict]) -> Picture | None:
     return Picture(data_uri(probabilities(found)), words, wide=True)
 
 
-def _pictures(store: Store, found: Verdict, posteriors: Mapping[str, ModelDraws]) -> list[Picture]:
+def _pictures(found: Verdict, posteriors: Mapping[str, ModelDraws]) -> list[Picture]:
     pictures = [
         Picture(
             data_uri(generations(found)),
@@ -115,12 +112,7 @@ def _pictures(store: Store, found: Verdict, posteriors: Mapping[str, ModelDraws]
         pictures.append(Picture(data_uri(recognition(found)), words))
     for model, of in posteriors.items():
         if len(of.draws):
-            params = [_parameter(store, model, row) for row in of.rows()]
+            params = [parameter(row["parameter"], found.priors[model]) for row in of.rows()]
             words = f"Parameters of {model}, given that model. The axes span the prior."
             pictures.append(Picture(data_uri(parameters(params, of.draws)), words))
     return pictures
-
-
-def _parameter(store: Store, model: str, row: Mapping[str, Any]) -> Parameter:
-    prior = settings_of(store)[RIVALS][model]["parameters"][row["parameter"]]
-    return Parameter(row["parameter"], row["unit"], "", prior["prior"], prior["low"], prior["high"])

@@ -1,5 +1,6 @@
 """A finished study as the report reads it: each person's judgement, and what figures show."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,10 +161,15 @@ def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
 
 
 def _parameter(store: Store, person: str, name: str) -> Parameter:
-    about = attributes(store.root / person / "posterior" / name)
-    prior = settings_of(store)["parameters"][name]
-    unit, doc = about.get("units", "1"), about.get("long_name", "")
-    return Parameter(name, unit, doc, prior["prior"], prior["low"], prior["high"])
+    posterior = store.root / person / "posterior"
+    doc = attributes(posterior / name).get("long_name", "")
+    return parameter(name, json.loads(attributes(posterior)["priors"]), doc)
+
+
+def parameter(name: str, priors: Mapping[str, Mapping[str, Any]], doc: str = "") -> Parameter:
+    """Return a parameter of a space that describes itself as `priors`, see `Space.described`."""
+    own = priors[name]
+    return Parameter(name, own["unit"], doc, own["prior"], own["low"], own["high"])
 
 
 def evidence(store: Store, result: Judged) -> Evidence:

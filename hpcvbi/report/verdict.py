@@ -3,6 +3,8 @@
 verdicts("results/choice")["anna"].probability      # (model,)
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ class Verdict:
     its `effective` particles (all (model,)), the `bayes_factor` (model, other) and which are lower
     bounds; how well simulations are `told_apart` (model, other), see there; the `epsilon`
     (generation,) reached, with the `probabilities` and their `errors` (generation, model) there;
-    and how many draws were simulated.
+    how many draws were simulated; and the `priors` of each model's parameters, see
+    `Space.described`.
     """
 
     person: str
@@ -42,6 +45,7 @@ class Verdict:
     simulated: int
     particles: float
     warnings: tuple[str, ...]
+    priors: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     @property
     def best(self) -> int:
@@ -129,4 +133,5 @@ def _verdict(store: Store, person: str) -> Verdict:
         simulated=int(found["simulated"].sum()),
         particles=float(about["effective"]),
         warnings=tuple(about["warnings"]),
+        priors=json.loads(about["priors"]),
     )

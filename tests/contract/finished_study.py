@@ -68,7 +68,7 @@ def write(folder: Path, cohort: Cohort) -> Path:
     grid = {"over": "G", "points": 5, "draws": 2, "fresh": 4}
     parameters = {
         "G": {"prior": "uniform", "low": 0.4, "high": 1.4},
-        "sigma": {"prior": "log_uniform", "low": 1e-4, "high": 1e-3},
+        "sigma": {"prior": None, "low": None, "high": None},  # `{}`: the prior of its declaration
     }
     study = {
         "seed": 1,

@@ -10,9 +10,11 @@ from in_process import Silent, Together
 from synthetic_people import write_study
 
 from hpcvbi import open_store
+from hpcvbi.campaign import pool_people
 from hpcvbi.campaign.loop import run
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.config import cohort_of, identity, load
+from hpcvbi.core.errors import StoreError
 from hpcvbi.report import build, findings, judged
 from hpcvbi.report.summary import summary
 from hpcvbi.report.table import ABSENT, row
@@ -62,3 +64,5 @@ def test_an_optimum_is_simulated_judged_and_never_called_a_posterior(
     assert (cells["calibrated"], cells["identifiability"]) == ("unchecked", ABSENT)
     assert cells["G"].endswith(" (best point)") and cells["G recovery z"] == ABSENT
     assert f"no posterior but the {kind}" in build(out).read_text()
+    with pytest.raises(StoreError, match=f"anna are no posterior but the {kind}"):
+        pool_people(out)
