@@ -38,8 +38,10 @@ def bayes_factors(
 
 
 def evidence(factor: float) -> str:
-    """Return how much evidence a factor of at least 1 is."""
-    return [word for least, word in WORDS if factor >= least][-1]
+    """Return how much evidence a factor is; one below 1, as the bound of few particles may be, is
+    hardly any.
+    """
+    return [WORDS[0][1], *(word for least, word in WORDS if factor >= least)][-1]
 
 
 def warnings_of(

@@ -62,7 +62,7 @@ def pareto_smoothed(log_weights: np.ndarray) -> Importance:
     own = _normalised(log_weights)
     n = len(own)
     limit = min(1 - 1 / np.log10(max(n, 11)), 0.7)
-    if np.ptp(own) <= 1e-12 * max(1.0, abs(own[0])):
+    if own.max() - own.min() <= 1e-12 * max(1.0, abs(own.max())):
         return Importance(own, float(n), np.nan, limit)
     order = np.argsort(own, kind="stable")
     size = int(np.ceil(min(n / 5, 3 * np.sqrt(n))))

@@ -24,6 +24,12 @@ def test_the_words_are_those_of_kass_and_raftery() -> None:
     assert said == ["hardly any", "hardly any", "positive", "positive", "strong", "very strong"]
 
 
+def test_few_particles_say_hardly_anything_of_a_model_that_has_none() -> None:
+    factors, bound = bayes_factors(np.array([1.0, 0.0]), np.array([0.9, 0.1]), 25.0)
+    assert bound[0, 1] and factors[0, 1] < 1
+    assert evidence(factors[0, 1]) == "hardly any"
+
+
 def test_what_has_not_settled_is_said() -> None:
     settled = np.array([[0.5, 0.5], [0.52, 0.48]])
     moving = np.array([[0.5, 0.5], [0.8, 0.2]])

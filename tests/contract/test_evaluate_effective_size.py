@@ -48,6 +48,9 @@ def test_importance_sampling_is_reliable_from_wide_to_narrow_not_the_other_way()
 def test_weights_without_a_tail():
     equal = pareto_smoothed(np.full(100, -3.0))
     assert equal.ess == 100 and np.isnan(equal.k) and equal.reliable
+    zero = np.append(-np.inf, np.linspace(0.0, 9.0, 99))
+    assert pareto_smoothed(zero).ess == pytest.approx(pareto_smoothed(zero[::-1]).ess)
+    assert pareto_smoothed(zero).ess < 30
     few = np.full(100, -np.inf)
     few[:3] = [0, 1, 2]
     assert pareto_smoothed(few).k == np.inf and not pareto_smoothed(few).reliable
