@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.core.errors import DataError
-from hpcvbi.evaluate.posterior import UNIT_VARIANCE, shrinkage
+from hpcvbi.evaluate.posterior import UNIT_VARIANCE, distinct_draws, shrinkage
 
 # A correlation of .9 leaves each parameter, given the other, 19 % of its variance.
 BOUND = 0.9
@@ -38,7 +38,8 @@ class Identifiability:
     """Posterior correlations (param, param) and shrinkage (param,); `determined` (param,): share of
     a parameter's variance that the others fix (R^2); `departure` (param,): largest distance of its
     distribution function from the prior's; variances (direction,) in units of the prior's with
-    their unit vectors `directions` (direction, param), the least constrained first.
+    their unit vectors `directions` (direction, param), the least constrained first; `draws` that
+    are different, see `distinct_draws`.
     """
 
     correlation: np.ndarray
@@ -47,7 +48,7 @@ class Identifiability:
     departure: np.ndarray
     variances: np.ndarray
     directions: np.ndarray
-    draws: int
+    draws: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ def identifiability(u: np.ndarray) -> Identifiability:
         departure=_departure(u),
         variances=np.maximum(values[::-1], 0.0),
         directions=_signed(vectors.T[::-1]),
-        draws=draws,
+        draws=distinct_draws(u),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from hpcvbi.core.errors import ConfigError, DataError
+from hpcvbi.core.seeds import generator
 
 # Variance of the uniform distribution on the unit interval.
 UNIT_VARIANCE = 1 / 12
@@ -82,10 +83,24 @@ def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Number of posterior draws below the truth, (case, param) of 0 ... L, from (case, L, param)
     and (case, param).
 
-    The draws of a case must be independent: thin the chains of a Markov sampler first.
+    The draws of a case must be independent: thin the chains of a Markov sampler first. Where draws
+    come again, as those of few particles do, L of them are worth k (`distinct_draws`): among k the
+    truth has a rank of 0 ... k, which is spread at random over as many of 0 ... L.
     """
     samples, truth = _cases(samples, truth)
-    return (samples < truth[:, None]).sum(1)
+    below, draws = (samples < truth[:, None]).sum(1), samples.shape[1]
+    worth = np.array([distinct_draws(case) for case in samples])[:, None]
+    within = generator("ranks among draws that come again").random(below.shape)
+    spread = (worth * below / draws + within) / (worth + 1) * (draws + 1)
+    return np.where(worth < draws, np.minimum(spread.astype(int), draws), below)
+
+
+def distinct_draws(samples: np.ndarray) -> float:
+    """How many draws as different as can be the draws (draw, param) are worth: Kish's effective
+    number, of rows that are counted once each (1965, Survey Sampling).
+    """
+    _, times = np.unique(samples, axis=0, return_counts=True)
+    return float(times.sum() ** 2 / (times**2).sum())
 
 
 def uniformity(ranks: np.ndarray, draws: int, bins: int = 20) -> Uniformity:

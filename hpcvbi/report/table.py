@@ -75,7 +75,7 @@ def _identified(result: Judged) -> str:
     if result.point or not np.isfinite(result.numbers["correlation"]).all():
         return ABSENT
     said = [sentence.split(":")[0] for sentence in result.words["identifiability"].splitlines()]
-    return "; ".join(said) or "all informed, all told apart"
+    return "; ".join(said) or "none as wide as its prior, all told apart"
 
 
 PARAMETER_NUMBERS = ("mean", "lower", "upper", "shrinkage", "z_mean", "z_sd")

@@ -62,6 +62,14 @@ def test_a_parameter_that_follows_its_prior_is_not_informed():
     assert [s.split(" is ")[0] for s in identifiability_sentences(found, NAMES)] == ["sigma"]
 
 
+def test_few_draws_that_come_again_know_as_little_as_they_are():
+    few = np.random.default_rng(4).beta(0.6, 0.6, (20, 3))
+    found = identifiability(np.repeat(few, 50, axis=0))
+    assert found.draws == pytest.approx(20) and found.departure.max() > 0.1
+    said = identifiability_sentences(found, NAMES)
+    assert [s.split(" is ")[0] for s in said if "not informed" in s] == list(NAMES)
+
+
 def test_three_that_only_have_a_known_sum_are_named_together():
     direction = np.ones(3) / np.sqrt(3)
     free = 0.02 * (np.eye(3) - np.outer(direction, direction))

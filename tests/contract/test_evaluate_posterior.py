@@ -13,6 +13,7 @@ from hpcvbi.evaluate import (
     summarise,
     uniformity,
 )
+from hpcvbi.evaluate.posterior import distinct_draws
 
 
 def test_summary_of_known_samples():
@@ -51,6 +52,18 @@ def test_ranks_count_the_draws_below_the_truth():
     np.testing.assert_array_equal(sbc_ranks(samples, truth), [[0], [5], [9]])
     with pytest.raises(DataError, match="truth"):
         sbc_ranks(samples, truth[:2])
+
+
+def test_draws_that_come_again_are_ranked_as_the_few_that_they_are():
+    few = np.random.default_rng(0).random((4000, 9, 1))
+    truth, again = np.random.default_rng(1).random((4000, 1)), np.repeat(few, 11, axis=1)
+    assert distinct_draws(again[0]) == pytest.approx(9)
+    ranks = sbc_ranks(again, truth)
+    assert ranks.min() == 0 and ranks.max() == 99
+    assert uniformity(ranks, draws=99).p_value[0] > 1e-3
+    # their place among the few that they are is kept
+    np.testing.assert_array_equal(ranks // 10, sbc_ranks(few, truth))
+    np.testing.assert_array_equal(ranks, sbc_ranks(again, truth))
 
 
 def test_uniformity_knows_flat_from_lopsided():
