@@ -1,11 +1,13 @@
 """Tables for the terminal."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +15,7 @@ from hpcvbi.core.block import Status
 
 if TYPE_CHECKING:  # so that a look at the ledger does not load what infers and reports
     from hpcvbi.campaign import Outcome, TrialOutcome
+    from hpcvbi.report.table import Row
     from hpcvbi.sim import doctor
     from hpcvbi.store import Progress, Tombstone, Withdrawal
 
@@ -93,23 +96,36 @@ def failures(console: Console, outcome: "Outcome") -> None:
 
 
 def results(console: Console, folder: Path) -> None:
-    """Show what was found, one column per person, and every warning."""
+    """Show what was found, a column per person, as many as fit side by side, and every warning."""
     from hpcvbi.report import findings, judged, table
 
     rows = table(folder)
     if not rows:
         console.print("nobody has been judged yet")
         return
-    shown = Table("", *(row["person"] for row in rows), box=None)
-    for label in rows[0]:
-        if label != "person":
-            shown.add_row(label, *(row[label] for row in rows))
-    console.print(shown)
+    while rows:
+        fit = next((n for n in range(len(rows), 1, -1) if _fits(console, rows[:n])), 1)
+        console.print(_side_by_side(rows[:fit]))
+        rows = rows[fit:]
     for result in judged(folder):
         for finding in findings(result):
             if finding.loud:
                 words = f"WARNING {finding.person}: {finding.text}"
                 console.print(words, style="bold red", markup=False, soft_wrap=True)
+
+
+def _side_by_side(rows: "Sequence[Row]") -> Table:
+    shown = Table("", *(row["person"] for row in rows), box=None)
+    for label in rows[0]:
+        if label != "person":
+            shown.add_row(label, *(row[label] for row in rows))
+    return shown
+
+
+def _fits(console: Console, rows: "Sequence[Row]") -> bool:
+    """Whether the console is wide enough for all words of so many people."""
+    unlimited = console.options.update(max_width=sys.maxsize)
+    return Measurement.get(console, unlimited, _side_by_side(rows)).minimum <= console.width
 
 
 def trial(console: Console, outcome: "TrialOutcome") -> None:

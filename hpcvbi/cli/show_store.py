@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from hpcvbi.campaign import Extension, Repaired
@@ -96,7 +95,7 @@ def _damage(console: Console, found: Survey) -> None:
     for d in found.damage[:_SHOWN]:
         block = "" if d.block is None else str(d.block)
         what = f"{d.kind} ({d.detail})" if d.detail else d.kind
-        rows.add_row(*map(escape, (d.chain, d.group, block, d.array, what, d.file)))
+        rows.add_row(d.chain, d.group, block, d.array, what, d.file)
     console.print(f"{len(found.damage)} DAMAGED", style="bold red")
     console.print(rows)
     if len(found.damage) > _SHOWN:

@@ -35,6 +35,9 @@ from hpcvbi.features.preprocess import bandpass_gain
 from hpcvbi.observe.bold import HEMODYNAMICS, Bold
 from hpcvbi.observe.measurement import Recorded
 
+FEWEST_REGIONS = 3
+"""Two regions have one correlation."""
+
 
 def cohort_of(study: Study, people: Sequence[str] | None = None) -> tuple[Person, ...]:
     """Read the people of the study, or those of them that are named."""
@@ -134,6 +137,8 @@ def check(study: Study, people: Sequence[Person]) -> None:
     """
     for person in people:
         brain_of(study, person)
+        with study.at("cohort"), _about(person):
+            _check_regions(person)
         _check_features(study, person)
     _check_labels(study, people)
     brain = brain_of(study, people[0])
@@ -158,6 +163,14 @@ def _check_grid(study: Study, brain: Brain) -> None:
             if name == grid.over:
                 raise ConfigError("is what the grid runs over: leave it out here")
             drawn[name].check(value)
+
+
+def _check_regions(person: Person) -> None:
+    if (regions := len(person.connectome.labels)) < FEWEST_REGIONS:
+        raise DataError(
+            f"{regions} regions are too few: {FEWEST_REGIONS} at least, for the FC of fewer has no "
+            "pattern that can be compared"
+        )
 
 
 def _check_features(study: Study, person: Person) -> None:

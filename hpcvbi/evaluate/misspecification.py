@@ -48,7 +48,7 @@ def mmd_check(
     DataError
         Where a recording is not finite, or has other features than the draws.
     TooFewSurvivors
-        Where fewer than 40 draws are finite, or fewer than 20 for each recording.
+        Where fewer than 78 draws are finite, or fewer than 20 for each recording.
     """
     if groups < 19:
         raise ConfigError(f"{groups} groups cannot give p <= .05: use 19 at least, 999 by default")

@@ -52,7 +52,7 @@ def out_of_distribution(recorded: np.ndarray, draws: np.ndarray, seed: int) -> O
     DataError
         Where the recording is not finite, or has other features than the draws.
     TooFewSurvivors
-        Where fewer than 40 draws are finite.
+        Where fewer than 78 draws are finite.
     """
     recorded, draws = np.asarray(recorded, float), np.asarray(draws, float)
     if recorded.ndim != 1:

@@ -46,6 +46,18 @@ class FeatureCheck:
     chance_outside: float
     draws: int
 
+    @property
+    def expected(self) -> float:
+        """How many features chance alone leaves outside, on average."""
+        return self.chance_outside * len(self.recorded)
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether no more features lie outside than chance leaves there: at most one more than
+        twice as many as on average.
+        """
+        return bool((~self.inside).sum() <= 2 * self.expected + 1)
+
 
 @dataclass(frozen=True, eq=False)
 class JointCheck:
@@ -118,11 +130,10 @@ def verdict(
 ) -> str:
     """Say in plain language whether the model makes recordings like this one."""
     outside = [name for name, inside in zip(names, features.inside, strict=True) if not inside]
-    expected = features.chance_outside * len(names)
     alone = (
         f"{len(outside)} of {len(names)} features lie outside the draws' {features.level:.0%} range"
         + (f" ({', '.join(outside)})" if outside else "")
-        + f"; chance alone makes it {expected:.1f} on average"
+        + f"; chance alone makes it {features.expected:.1f} on average"
     )
     as_far = round(joint.p_value * (joint.draws + 1)) - 1
     together = (
@@ -135,7 +146,7 @@ def verdict(
             f"({together}). The posterior answers for a model that does not fit: do not read its "
             f"parameters as this person's. {alone[0].upper()}{alone[1:]}."
         )
-    head = "inside, with reserve" if len(outside) > 2 * expected + 1 else "inside"
+    head = "inside" if features.by_chance else "inside, with reserve"
     return (
         f"{head}: all features together look like one of the model's own draws "
         f"({together}); {alone}."

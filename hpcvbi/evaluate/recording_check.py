@@ -33,7 +33,7 @@ def recording_check(
     recorded: np.ndarray, draws: np.ndarray, names: Sequence[str], seed: int
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return every number of `RECORDING` for `recorded` (feature,) beside prior predictive `draws`
-    (draw, feature), and the warning; NaN and no words where fewer than 40 draws are finite.
+    (draw, feature), and the warning; NaN and no words where fewer than 78 draws are finite.
     """
     draws = np.asarray(draws, float)
     if np.isfinite(draws).all(1).sum() < MIN_DRAWS:

@@ -13,8 +13,8 @@ import numpy as np
 from hpcvbi.core.errors import DataError, TooFewSurvivors
 from hpcvbi.core.seeds import generator
 
-# Fewer held-out draws cannot reach p < .05.
-MIN_DRAWS = 40
+# Half of them are held out, and fewer than 39 cannot reach the p of .025 that a warning takes.
+MIN_DRAWS = 78
 # Of each part: two blocks of distances of 2000 x 2000 are 64 MB.
 MOST_DRAWS = 2000
 # Where a recording leaves a feature that is the same in all draws: far, in any scale.
@@ -46,7 +46,7 @@ def beside(recorded: np.ndarray, draws: np.ndarray, seed: int) -> Reference:
     DataError
         Where the recording is not finite, or has other features than the draws.
     TooFewSurvivors
-        Where fewer than 40 draws are finite.
+        Where fewer than 78 draws are finite.
     """
     recorded, draws = np.atleast_2d(np.asarray(recorded, float)), np.asarray(draws, float)
     if recorded.ndim != 2 or draws.ndim != 2 or draws.shape[1] != recorded.shape[1]:

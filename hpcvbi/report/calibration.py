@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcvbi.evaluate.calibration_check import LEVELS
+from hpcvbi.evaluate.calibration_check import LEVELS, LOCAL
 from hpcvbi.evaluate.rank_bands import rank_bands
 from hpcvbi.report.read import Judged
 from hpcvbi.report.style import (
@@ -106,6 +106,8 @@ def calibration_line(result: Judged) -> str:
     levels = " / ".join(f"{level:.0%}" for level in LEVELS)
     tolerance = " / ".join(f"{100 * t:.0f}" for t in result.numbers["coverage_tolerance"])
     local, dense = result.number("local_p"), result.number("hpd_p")
+    few = result.number("calibration_cases") < LOCAL[0]
+    lacking = f"below {LOCAL[0]} cases" if few else "too few draws inside the region"
     return (
         f"{result.number('calibration_cases'):.0f} simulations with known truth; of these inside "
         f"{levels} intervals: {'; '.join(held)} (± {tolerance} points by chance). p-values: ranks "
@@ -113,5 +115,5 @@ def calibration_line(result: Judged) -> str:
         f"{result.number('tarp_p'):.2g}, regions of highest density "
         f"{f'{dense:.2g}' if np.isfinite(dense) else 'left out (the method gives no densities)'}, "
         f"L-C2ST at the recording "
-        f"{f'{local:.2g}' if np.isfinite(local) else 'not computed (below 100 cases)'}."
+        f"{f'{local:.2g}' if np.isfinite(local) else f'not computed ({lacking})'}."
     )

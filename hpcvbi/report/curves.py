@@ -46,11 +46,15 @@ def _beside(axes: "Axes", seen: CurveSeen, p: float) -> None:
 
 def _histogram(seen: CurveSeen) -> CurveSeen:
     """Density of the values whose distribution function is given."""
+    if not len(seen.at):
+        return seen
+    edges = np.unique([*range(0, len(seen.at), BIN), len(seen.at) - 1])
+    at = seen.at[edges]
 
     def density(share: np.ndarray) -> np.ndarray:
-        return np.diff(share[..., ::BIN], axis=-1) / np.diff(seen.at[::BIN])
+        return np.diff(share[..., edges], axis=-1) / np.diff(at)
 
-    middle = (seen.at[::BIN][1:] + seen.at[::BIN][:-1]) / 2
+    middle = (at[1:] + at[:-1]) / 2
     recorded, predicted = density(seen.recorded), density(seen.predicted)
     # only where there is anything at all
     there = np.flatnonzero((recorded > 0) | (predicted > 0).any(0))

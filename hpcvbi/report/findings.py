@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.evaluate.calibration_check import LEVELS
+from hpcvbi.evaluate.reference import MIN_DRAWS
 from hpcvbi.infer.cube_sampler import MIXED
 from hpcvbi.report.read import Judged
 
@@ -139,18 +140,22 @@ def _excluded(r: Judged) -> str:
     )
 
 
-def _outside(r: Judged) -> str:
+def _alone(r: Judged) -> list[str]:
+    """Say which features lie outside the range of predictive draws, each by itself."""
     ranges = zip(
         r.features,
         *(r.numbers[f"feature_{what}"] for what in ("inside", "recorded", "lower", "upper")),
         strict=True,
     )
-    alone = [
+    return [
         f"{name} (recorded {recorded:.3g}, predicted {lower:.3g} to {upper:.3g})"
         for name, inside, recorded, lower, upper in ranges
         if not inside
     ]
-    p = r.number("joint_p")
+
+
+def _outside(r: Judged) -> str:
+    alone, p = _alone(r), r.number("joint_p")
     if p > JOINT:
         return (
             f"the recording lies OUTSIDE the posterior predictive range of {listed(alone)}, though "
@@ -165,6 +170,19 @@ def _outside(r: Judged) -> str:
 
 
 def _statements(r: Judged) -> Iterator[tuple[str, str]]:
+    if r.numbers["inside"] and (alone := _alone(r)):
+        yield (
+            "feature",
+            f"the recorded {listed(alone)} lies outside the predictive range by itself, as chance "
+            "makes it; all features together look like one of the model's own draws "
+            f"(p = {r.number('joint_p'):.2g}).",
+        )
+    if np.isnan(r.number("mmd_p")):
+        yield (
+            "unlike",
+            f"whether the recording is unlike what the prior predicts was not checked: that takes "
+            f"{MIN_DRAWS} finite draws of the prior.",
+        )
     fit, grid = r.number("model_r"), r.number("grid_model_r")
     if np.isfinite(grid) and not r.numbers["reaches_grid"]:
         yield (
@@ -197,9 +215,8 @@ def _statements(r: Judged) -> Iterator[tuple[str, str]]:
             far = distance.format(r.number(f"{name}_distance"))
             yield (
                 about,
-                f"the recorded {about} is farther from the {about} of simulated recordings "
-                f"(measurement noise included) than these are from each other ({far}, "
-                f"p = {p:.2g}).",
+                f"the recorded {about} is farther from the {about} of simulated recordings than "
+                f"these are from each other ({far}, p = {p:.2g}).",
             )
     for number, info in enumerate(r.learning[:-1]):
         if info.get("message"):

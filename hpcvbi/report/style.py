@@ -87,7 +87,7 @@ def place(axis: Any, kind: str, low: float, high: float) -> None:
         decades = [d * 10.0**k for k in range(-12, 13) for d in (1, 2, 5)]
         inside = [v for v in decades if low * 0.999 <= v <= high * 1.001]
         axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-        axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // 4)] or [low, high]))
+        axis.set_major_locator(FixedLocator(inside[:: max(1, -(-len(inside) // 4))] or [low, high]))
         axis.set_minor_locator(NullLocator())
         margin = (high / low) ** 0.02
         limits = (low / margin, high * margin)

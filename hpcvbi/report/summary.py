@@ -26,8 +26,8 @@ def summary(results: Sequence[Judged], people: Sequence[str]) -> list[str]:
         return lines
     inside = {r.person: bool(r.numbers["inside"]) for r in results}
     lines.append(
-        "The recording lies inside what the model with its posterior makes, on each fitted feature "
-        f"and jointly: {_count(inside)}."
+        "The recording lies inside what the model with its posterior makes, all fitted features "
+        f"together, and no more of them alone outside than by chance: {_count(inside)}."
     )
     for about, name, _ in DISTANCES:
         near = {r.person: r.number(f"{name}_p") > JOINT for r in results if _has(r, f"{name}_p")}

@@ -216,6 +216,9 @@ def test_people_need_recordings_and_the_same_regions(canonical: dict, tmp_path: 
         check(study, cohort_of(study, ["a", "b"]))
     with pytest.raises(DataError, match=r"cohort: there is no recording.*\(person c\)"):
         check(study, cohort_of(study, ["c"]))
+    write_person(tmp_path / "d", 2, "wx")
+    with pytest.raises(DataError, match=r"cohort: 2 regions are too few: 3 .*\(person d\)"):
+        check(study, cohort_of(study, ["d"]))
 
 
 def test_every_precision_of_the_simulator_can_be_written() -> None:

@@ -1,6 +1,7 @@
 """The report says what the store holds: all of it, loudly where it must, always the same."""
 
 import base64
+import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,16 +11,19 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from finished_study import TERMS, Cohort, Fate, space, write
+from rich.console import Console
 
+from hpcvbi.cli.show import results
 from hpcvbi.evaluate.calibration_check import unchecked
+from hpcvbi.features.curves import FCD_VALUES
 from hpcvbi.report import build, findings, judged, summary, table
 from hpcvbi.report.calibration import calibration_curves, calibration_line, training_curves
 from hpcvbi.report.cost import cost_figure, cost_of
-from hpcvbi.report.curves import distances_line
+from hpcvbi.report.curves import _histogram, distances_line
 from hpcvbi.report.figures import fc_matrices, pair_plot, predictive_check
 from hpcvbi.report.fits import grid_scan, overview, yardsticks
-from hpcvbi.report.read import evidence
-from hpcvbi.report.style import data_uri
+from hpcvbi.report.read import CurveSeen, evidence
+from hpcvbi.report.style import blank, data_uri, place
 from hpcvbi.report.table import row as row_of
 from hpcvbi.store import Store
 
@@ -132,7 +136,7 @@ def test_warnings_are_loud_exactly_where_they_must_be(folder: Path, page: str) -
 def test_summary_counts_people(folder: Path) -> None:
     results = judged(folder)
     said = " ".join(summary(results, ["101", "102", "103", "104"]))
-    assert "jointly: 2 of 3 people (not 102)." in said
+    assert "alone outside than by chance: 2 of 3 people (not 102)." in said
     assert "identifies sigma: 2 of 3 people (not 103)." in said
     assert "identifies G: 3 of 3 people." in said
 
@@ -183,6 +187,10 @@ def test_outside_says_whether_alone_or_together(folder: Path) -> None:
     said = findings(replace(result, numbers=alone))[0]
     assert said.loud and "predictive range of fc_mean (recorded" in said.text
     assert "(p = 0.4)" in said.text and "Do not read" not in said.text
+    by_chance = {**alone, "inside": np.asarray(True)}
+    about = {f.about: f for f in findings(replace(result, numbers=by_chance))}
+    assert "outside" not in about and not about["feature"].loud
+    assert "fc_mean (recorded" in about["feature"].text and "(p = 0.4)" in about["feature"].text
 
 
 def test_posterior_at_the_edge_of_its_prior_is_said(folder: Path) -> None:
@@ -230,7 +238,7 @@ def test_table_is_the_evaluation(folder: Path) -> None:
         assert row["calibrated"][:3] == ("yes" if numbers["calibrated"] else "NO:")
         assert row["identifiability"] == {
             "103": "sigma is not informed by the data",
-        }.get(row["person"], "all informed, all told apart")
+        }.get(row["person"], "none as wide as its prior, all told apart")
         assert row["inside"] == ("yes" if numbers["inside"] else "NO")
         assert row["reaches grid"] == ("yes" if numbers["reaches_grid"] else "NO")
 
@@ -268,6 +276,8 @@ def test_what_calibration_found_is_said(folder: Path, page: str) -> None:
     numbers = {**narrow.numbers, "coverage": fine.numbers["coverage"]}
     (said,) = [f for f in findings(replace(narrow, numbers=numbers)) if f.about == "miscalibrated"]
     assert not said.loud and "calibrated on 40 simulations" in said.text
+    many = replace(fine, numbers={**fine.numbers, "calibration_cases": np.array(120)})
+    assert "not computed (too few draws inside the region)" in calibration_line(many)
 
 
 def test_nothing_is_said_of_calibration_where_it_was_not_checked(folder: Path) -> None:
@@ -338,6 +348,38 @@ def test_study_without_an_end_says_so(tmp_path: Path) -> None:
     page = build(folder).read_text(encoding="utf-8")
     assert "Nobody has been judged yet." in page
     assert "Not finished: 101, 102." in page
+
+
+def test_axes_show_priors_without_a_round_number_inside() -> None:
+    axes = blank(1, 1).subplots()
+    for low, high in ((2.1, 4.9), (0.6, 0.9), (1e-4, 1e-3)):
+        place(axes.xaxis, "log_uniform", low, high)
+        ticks = axes.get_xticks()
+        assert 1 <= len(ticks) <= 5 and (ticks >= low).all() and (ticks <= high).all()
+
+
+def test_the_histogram_of_fcd_reaches_one() -> None:
+    at = FCD_VALUES
+    high = (at >= 0.98).astype(float)
+    seen = _histogram(CurveSeen(at, high, np.stack([high, (at >= 0.5).astype(float)])))
+    assert seen.at.max() > 0.96 and (seen.recorded > 0).sum() == 1
+
+
+def test_a_recording_that_was_not_compared_with_the_prior_is_said(folder: Path) -> None:
+    result = judged(folder)[0]
+    assert "not checked" not in " ".join(f.text for f in findings(result))
+    numbers = {**result.numbers, "mmd_p": np.asarray(np.nan)}
+    said = [f for f in findings(replace(result, numbers=numbers)) if "not checked" in f.text]
+    assert [f.loud for f in said] == [False] and "78 finite draws" in said[0].text
+
+
+def test_many_people_are_shown_some_at_a_time(tmp_path: Path) -> None:
+    people = {f"sub{number}": Fate() for number in range(201, 213)}
+    written = io.StringIO()
+    results(Console(markup=False, file=written, width=80), write(tmp_path / "s", Cohort(people)))
+    words = written.getvalue().split()
+    assert all(words.count(person) == 1 for person in people)
+    assert words.count("inside") == len(re.findall(r"^ +sub2", written.getvalue(), re.M)) > 1
 
 
 def test_one_person_has_no_others(tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_features_fall_outside_as_often_as_stated():
         assert np.mean(outside) == pytest.approx(stated, abs=4 * np.sqrt(stated / 6000))
 
 
+def test_recordings_of_the_model_are_called_outside_no_more_often_than_chance_allows():
+    rng, outside = np.random.default_rng(5), 0
+    for _ in range(200):
+        pool = rng.standard_normal((65, 15))
+        found = feature_check(pool[0], pool[1:])
+        outside += not (found.by_chance and joint_check(pool[0], pool[1:]).inside())
+    # one feature of 15 lies outside 64 draws in a third of the cases
+    assert outside <= 200 * 0.07 + 3 * np.sqrt(200 * 0.07 * 0.93)
+
+
 @pytest.fixture(scope="module")
 def conjugate():
     """Theta ~ N(0, 1), x | theta ~ N(theta, s^2): posterior N(k x, 1 - k), k = 1 / (1 + s^2)."""
