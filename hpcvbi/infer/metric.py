@@ -27,7 +27,7 @@ from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.seeds import derive_seed, generator
 from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.pyabc_parts import KEY, pyabc, quiet, sample_of
-from hpcvbi.infer.table import inverse, norm, robust
+from hpcvbi.infer.table import NORMAL, inverse, norm, robust
 
 ROWS = 4096
 """Draws that a distance is fitted to at most: it looks at them one by one."""
@@ -81,8 +81,26 @@ class Metric:
         return norm(self.weights, self.p)(statistics, target)
 
 
+def _deviation(*, samples: np.ndarray, **_: Any) -> np.ndarray:
+    """Return the median absolute deviation (statistic,) of rows (row, statistic), all finite; where
+    more than half share a value, the standard deviation in its units: of a deviation of 0 pyABC
+    makes a weight of 0, and the other rows would tell nothing.
+    """
+    found = np.median(np.abs(samples - np.median(samples, axis=0)), axis=0)
+    spread = np.nan_to_num(samples.std(axis=0)) / NORMAL
+    return np.where(np.isclose(found, 0.0), spread, found)
+
+
+def _typical(*, samples: np.ndarray, **_: Any) -> float:
+    """Return the median of distances (row,), and their mean where more than half are 0."""
+    found = np.median(samples)
+    return float(samples.mean() if np.isclose(found, 0.0) else found)
+
+
 def _p_norm(package: Any, p: float, statistics: Any, n: int) -> Any:
-    return package.AdaptivePNormDistance(p=p, sumstat=statistics, fit_scale_ixs={0})
+    return package.AdaptivePNormDistance(
+        p=p, sumstat=statistics, fit_scale_ixs={0}, scale_function=_deviation
+    )
 
 
 def _info_weighted(package: Any, p: float, statistics: Any, n: int) -> Any:
@@ -94,6 +112,7 @@ def _info_weighted(package: Any, p: float, statistics: Any, n: int) -> Any:
         sumstat=statistics,
         fit_scale_ixs={0},
         fit_info_ixs={0},
+        scale_function=_deviation,
     )
 
 
@@ -101,8 +120,8 @@ def _aggregated(package: Any, p: float, statistics: Any, n: int) -> Any:
     def apart(number: int) -> Callable[[Any, Any], float]:
         return lambda x, x_0: abs(x[KEY][number] - x_0[KEY][number])
 
-    scale = package.distance.median
-    return package.AdaptiveAggregatedDistance([apart(k) for k in range(n)], scale_function=scale)
+    each = [apart(number) for number in range(n)]
+    return package.AdaptiveAggregatedDistance(each, scale_function=_typical)
 
 
 DISTANCES: dict[str, Callable[[Any, float, Any, int], Any]] = {
@@ -112,8 +131,8 @@ DISTANCES: dict[str, Callable[[Any, float, Any, int], Any]] = {
     "wasserstein": _p_norm,
 }
 """pyABC's distances. `aggregated` adds up the distances in every feature, each in units of its
-median; `wasserstein` compares how features are distributed among themselves, and so needs features
-of one kind, such as all correlations of a matrix.
+median, or mean; `wasserstein` compares how features are distributed among themselves, and so needs
+features of one kind, such as all correlations of a matrix.
 """
 
 

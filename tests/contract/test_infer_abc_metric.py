@@ -109,3 +109,22 @@ def test_a_distance_adapts_to_features_far_from_where_they_began():
     measure = Measure("p_norm", "none", 2.0)
     metric = measure.fit(np.zeros(2), np.ones(2), u, x, np.ones(400, bool), x[0], seed=1)
     assert 40 < metric.weights[0] / metric.weights[1] < 60
+
+
+@pytest.mark.parametrize("observed", [0.0, 2.0])
+@pytest.mark.parametrize(
+    "settings", [{}, {"distance": "info_weighted"}, {"distance": "aggregated", "p": 1}], ids=str
+)
+def test_a_feature_that_is_the_same_in_most_draws_counts(settings, observed):
+    """It is 0 for u up to .6, and 10 (u - .6) from there on."""
+
+    def mostly_silent(u, seed):
+        noise = np.random.default_rng(seed).standard_normal((len(u), 2))
+        loud = 10 * (u[:, 0] - 0.6) + 0.05 * noise[:, 0]
+        return np.column_stack([np.where(u[:, 0] > 0.6, loud, 0.0), noise[:, 1]])
+
+    algorithm = AbcSmc(rounds=5, draws=256, **settings)
+    got = learn(algorithm, mostly_silent, 1, np.array([observed, 0.0]), 1)
+    u = got.posterior(got.state.x_observed, 500, 1)
+    wrong = np.abs(u - 0.8) > 0.1 if observed else u > 0.65
+    assert wrong.mean() < 0.05, (wrong.mean(), got.state.weights)
