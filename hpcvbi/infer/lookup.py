@@ -25,7 +25,7 @@ from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
-from hpcvbi.infer.table import at, inverse, nearest, norm, resampled, robust
+from hpcvbi.infer.table import at, effective_size, inverse, nearest, norm, resampled, robust
 from hpcvbi.infer.truncation import sobol
 
 
@@ -60,10 +60,10 @@ class LookupInfo:
     """What a person may want to know about an update.
 
     `masked` draws of this round had features that are not finite. `epsilon` is the distance of the
-    farthest of the `kept` draws from the observation, and `moved` says whether a regression moves
-    them. `observed_z` is the observation in robust standard deviations of the simulated features,
-    and `observed_clipped` where it lies outside everything simulated. `constant` features have told
-    nothing.
+    farthest of the `kept` draws from the observation, which weigh as much as `effective` equal
+    ones, and `moved` says whether a regression moves them. `observed_z` is the observation in
+    robust standard deviations of the simulated features, and `observed_clipped` where it lies
+    outside everything simulated. `constant` features have told nothing.
     """
 
     round: int
@@ -71,6 +71,7 @@ class LookupInfo:
     masked: int
     rows: int
     kept: int
+    effective: float
     moved: bool
     epsilon: float
     observed_z: list[float]
@@ -163,6 +164,7 @@ class Lookup:
             round=state.round - 1,
             rows=int(whole.sum()),
             kept=len(near.rows),
+            effective=effective_size(self.weights(near.apart)),
             moved=near.move,
             epsilon=float(near.apart[-1]),
             **seen(draws, state.round - 1, whole, some, state.x_observed, *scaling),

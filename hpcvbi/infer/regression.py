@@ -30,6 +30,7 @@ from hpcvbi.infer.lookup import Lookup
 from hpcvbi.infer.neighbourhood import best
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.smoothing import smoothed
+from hpcvbi.infer.table import effective_size
 
 PER_COEFFICIENT = 5
 """Draws kept for each coefficient of the fit at least: with as many as coefficients there is
@@ -43,6 +44,8 @@ FEWEST = 100
 """Draws in a narrower neighbourhood at least: fewer would not show the shape of a posterior."""
 RIDGES = tuple(10.0 ** (k / 2) for k in range(-12, 7))
 """Penalties λ that are tried, in units of the features' weighted sum of squares."""
+EFFECTIVE = 20
+"""Draws that count as so many equal ones, or as half of all, show a posterior; fewer do not."""
 LEAST = 1e-9
 """Of what is left of a draw's weight when it is predicted from all others."""
 
@@ -105,12 +108,14 @@ class Regression(Lookup):
 
 
 def epanechnikov(distances: np.ndarray) -> np.ndarray:
-    """Return weights (row,) that fall to 0 at the largest finite distance, and sum to 1."""
+    """Return weights (row,) that fall to 0 at the largest finite distance, and sum to 1; equal ones
+    where most are as far as the farthest, so that a few would be all of the posterior.
+    """
     finite = np.isfinite(distances)
     widest = distances[finite].max(initial=0.0)
     inside = finite & (distances < widest)
     weights = np.where(inside, 1.0 - (np.where(finite, distances, 0.0) / (widest or 1.0)) ** 2, 0.0)
-    if not weights.any():  # all are equally far
+    if not weights.any() or effective_size(weights) < min(EFFECTIVE, finite.sum() / 2):
         weights = finite.astype(float) if finite.any() else np.ones(len(distances))
     return weights / weights.sum()
 

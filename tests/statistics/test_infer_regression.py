@@ -14,6 +14,7 @@ from hpcvbi.evaluate import coverage, recovery_z
 from hpcvbi.infer import Draws, Regression
 from hpcvbi.infer.neighbourhood import best
 from hpcvbi.infer.neighbourhood import scores as log_densities
+from hpcvbi.infer.regression import epanechnikov
 
 FEATURES, SIGMA, CASES, SEEDS = 40, 4.0, 150, range(4)
 B = np.random.default_rng(1).standard_normal((FEATURES, 2))
@@ -145,3 +146,26 @@ def test_the_log_density_of_a_draw_is_that_of_the_others_and_of_one_of_the_prior
         tables.append(row)
     wanted = max(tables, key=np.mean)
     np.testing.assert_allclose(log_densities(w[:10], w, weights), wanted, rtol=1e-9)
+
+
+def test_weights_fall_to_the_farthest_unless_a_few_would_have_them_all():
+    ordinary = np.linspace(0.0, 2.0, 50)
+    falling = 1 - (ordinary / 2.0) ** 2
+    np.testing.assert_array_equal(epanechnikov(ordinary), falling / falling.sum())
+    for few in ([0.1], [0.1, 0.2, 50.0]):
+        tied = np.append(few, np.full(200 - len(few), 50.1))
+        found = epanechnikov(np.append(tied, np.inf))
+        np.testing.assert_array_equal(found, np.append(np.full(200, 1 / 200), 0.0))
+
+
+@pytest.mark.parametrize("rare", [0.001, 0.01])
+def test_a_rare_event_leaves_more_of_the_prior_than_the_draws_that_had_it(rare):
+    """Of 4000 draws some 2 or 20 have it, whatever their parameters are: it tells nothing."""
+    rng = np.random.default_rng(5)
+    u, event = rng.random((4000, 1)), rng.random((4000, 1)) < rare
+    draws, observed = Draws.of(u, event.astype(float)), np.array([1.0])
+    algorithm = Regression(draws=len(u))
+    state, info = algorithm.update(algorithm.init(1, observed), draws, 1)
+    assert 0 < event.sum() < 40 and info.effective > 0.5 * min(40, info.kept)
+    drawn = algorithm.posterior(state, observed, 1000, 2, draws)
+    assert abs(drawn.std() / 12**-0.5 - 1) < 0.3 and info.as_dict()["effective"] == info.effective
