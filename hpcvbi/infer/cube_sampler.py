@@ -30,7 +30,8 @@ JUMP = 0.1  # share of moves of full length, which lead from mode to mode
 DECADES = 1.0  # over which the length of the other moves is spread
 MIXED = 1.1
 """R-hat above which the islands do not agree."""
-UNMIXED = 999.0  # R-hat where the last temperature was not reached
+UNMIXED = 999.0
+"""R-hat where the last temperature was not reached, or where some draws are impossible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ class _Population:
         size = self.u.shape[1]
         within = self.u.var(axis=1, ddof=1).mean(axis=0)
         between = self.u.mean(axis=1).var(axis=0, ddof=1)
-        if not (within > 0).all():
+        if not ((within > 0).all() and np.isfinite(self.log_f).all()):
             return UNMIXED
         ratio = np.sqrt((size - 1) / size + between / within)
         return float(min(ratio.max(), UNMIXED))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpcvbi.infer.cube_sampler import LEVELS, MIXED, MOST, sample_cube
+from hpcvbi.infer.cube_sampler import LEVELS, MIXED, MOST, UNMIXED, sample_cube
 
 
 def normal(mean, sd):
@@ -83,6 +83,14 @@ def test_islands_that_found_different_needles_are_reported():
         return -0.5 * squares.min(1) / 1e-3**2
 
     assert draw(log_density, 10, n=512).r_hat > MIXED
+
+
+@pytest.mark.parametrize("nowhere", [-np.inf, np.nan])
+def test_islands_that_agree_on_impossible_draws_are_reported(nowhere):
+    assert draw(lambda u: np.full(len(u), nowhere), 3, n=300).r_hat == UNMIXED
+    few = draw(lambda u: np.where((np.abs(u - 0.4) < 5e-4).all(1), 0.0, nowhere), 2, n=300)
+    inside = (np.abs(few.u - 0.4) < 5e-4).all(1)
+    assert few.r_hat == UNMIXED and not inside.all()
 
 
 @pytest.mark.parametrize(
