@@ -96,9 +96,9 @@ class AbcSmc(Generations):
         """
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
-        _, some = sample_of(draws, whole, generator("scaling", seed))
         generation = state.generations
         if state.round == 0:
+            _, some = sample_of(draws, whole, generator("scaling", seed))
             center, scale = self._measure.scaling(some)
             state = replace(state, center=center, scale=scale)
             state = self._fit(state, draws, np.flatnonzero(whole), whole, seed)
@@ -129,9 +129,8 @@ class AbcSmc(Generations):
             simulated=simulated,
             effective=effective,
             next_epsilon=state.next_epsilon,
-            **seen(draws, state.round - 1, whole, some, state.x_observed, state.center,
-                   state.scale),
-        )  # fmt: skip
+            **seen(draws, state.round - 1, whole, state.x_observed, state.center, state.scale),
+        )
 
     def done(self, state: AbcState) -> bool:
         """Whether all waves are simulated, or a rule to stop holds."""

@@ -25,7 +25,7 @@ from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
-from hpcvbi.infer.table import at, effective_size, inverse, nearest, norm, resampled, robust
+from hpcvbi.infer.table import at, effective_size, extent, inverse, nearest, norm, resampled, robust
 from hpcvbi.infer.truncation import sobol
 
 
@@ -157,7 +157,7 @@ class Lookup:
         check_shapes(state.n_params, state.x_observed, draws)
         whole = survivors(draws, state.round, self.min_survivors)
         cases = state.x_observed[None]
-        some, scaling, noise = _noise(draws, cases)
+        scaling, noise = _noise(draws, cases)
         state = replace(state, round=state.round + 1, noise=noise[0])
         near = next(self._near(cases, noise, draws))
         return state, LookupInfo(
@@ -167,7 +167,7 @@ class Lookup:
             effective=effective_size(self.weights(near.apart)),
             moved=near.move,
             epsilon=float(near.apart[-1]),
-            **seen(draws, state.round - 1, whole, some, state.x_observed, *scaling),
+            **seen(draws, state.round - 1, whole, state.x_observed, *scaling),
         )
 
     def done(self, state: LookupState) -> bool:
@@ -183,7 +183,7 @@ class Lookup:
         cases, draws = check_asked(state.round, state.x_observed, x, draws)
         seeds = case_seeds(seed, x, len(cases))
         drawn = []
-        found = self._near(cases, _noise(draws, cases)[2], draws)
+        found = self._near(cases, _noise(draws, cases)[1], draws)
         for near, own in zip(found, seeds, strict=True):
             u, weights = draws.u[near.rows], self.weights(near.apart)
             u = self.moved(u, near.z, weights) if near.move else u
@@ -225,16 +225,14 @@ class Lookup:
             yield Near(of[:kept], z[:kept], far[:kept], move)
 
 
-def _noise(
-    draws: Draws, cases: np.ndarray
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return features (row, feature) of a sample of whole draws, their centre and scale (feature,),
-    and the noise (case, feature) near each of the `cases` (case, feature).
+def _noise(draws: Draws, cases: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return centre and scale (feature,) of the features of a sample of whole draws, and the noise
+    (case, feature) near each of the `cases` (case, feature).
     """
     rng = generator("noise of features", len(draws))
     u, some = sample_of(draws, draws.whole, rng)
     center, scale = robust(some)
-    return some, (center, scale), noise_near(cases, u, some, scale, rng)
+    return (center, scale), noise_near(cases, u, some, scale, rng)
 
 
 def survivors(draws: Draws, round: int, fewest: int) -> np.ndarray:
@@ -254,14 +252,14 @@ def seen(
     draws: Draws,
     round: int,
     whole: np.ndarray,
-    some: np.ndarray,
     x_observed: np.ndarray,
     center: np.ndarray,
     scale: np.ndarray,
 ) -> dict[str, Any]:
-    """Return what an info says of the draws, and of the observation among `some` of them."""
+    """Return what an info says of the draws, and of the observation among them."""
     last, constant = draws.round == round, scale == 0
-    outside = (x_observed < some.min(axis=0)) | (x_observed > some.max(axis=0))
+    low, high = extent(draws.x)
+    outside = (x_observed < low) | (x_observed > high)
     return {
         "draws": int(last.sum()),
         "masked": int((last & ~whole).sum()),

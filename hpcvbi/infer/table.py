@@ -101,6 +101,16 @@ def chunks(x: Rows) -> Iterator[tuple[int, np.ndarray]]:
         yield start, np.asarray(x[start : start + CHUNK], float)
 
 
+def extent(x: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest (feature,) of all rows that are finite."""
+    low, high = np.full(x.shape[1], np.inf), np.full(x.shape[1], -np.inf)
+    for _, part in chunks(x):
+        whole = part[np.isfinite(part).all(axis=1)]
+        low = np.minimum(low, whole.min(axis=0, initial=np.inf))
+        high = np.maximum(high, whole.max(axis=0, initial=-np.inf))
+    return low, high
+
+
 def effective_size(weights: np.ndarray) -> float:
     """Return how many equal weights say as much: (sum w)^2 / sum w^2 (Kong 1992)."""
     return float(weights.sum() ** 2 / (weights**2).sum())

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from hpcvbi.core.seeds import derive_seed
-from hpcvbi.infer import AbcSmc, learn
+from hpcvbi.infer import AbcSmc, Draws, Rejection, learn
 from hpcvbi.infer.isolation import numpy_seeded
 from hpcvbi.infer.metric import Measure
 from hpcvbi.infer.table import nearest, norm, resampled, robust
@@ -128,3 +128,19 @@ def test_a_feature_that_is_the_same_in_most_draws_counts(settings, observed):
     u = got.posterior(got.state.x_observed, 500, 1)
     wrong = np.abs(u - 0.8) > 0.1 if observed else u > 0.65
     assert wrong.mean() < 0.05, (wrong.mean(), got.state.weights)
+
+
+def test_every_draw_is_looked_at_before_an_observation_is_said_to_lie_outside():
+    """More rows than are sampled for noise and scale, and one that lies beyond the observation."""
+    rng = np.random.default_rng(0)
+    u, x = rng.random((60_000, 1)), rng.random((60_000, 1))
+    algorithm = Rejection(draws=len(u))
+    for row in range(0, len(u), 8192):
+        found = x.copy()
+        found[row] = 1.5
+        start = algorithm.init(1, np.array([1.4]))
+        _, info = algorithm.update(start, Draws.of(u, found), 1)
+        assert info.observed_clipped == [False]
+    found[row] = np.nan
+    _, info = algorithm.update(start, Draws.of(u, found), 1)
+    assert info.observed_clipped == [True]
