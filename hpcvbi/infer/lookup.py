@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.errors import ConfigError, TooFewSurvivors
 from hpcvbi.core.seeds import derive_seed, generator
@@ -152,6 +153,7 @@ class Lookup:
         """Return `n` draws (draw, param) of the prior."""
         return sobol(state.n_params, generator("propose", seed))(n)
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # last bits depend on the number
     def update(self, state: LookupState, draws: Draws, seed: int) -> tuple[LookupState, LookupInfo]:
         """Find how noisy features are; TooFewSurvivors where few draws are whole."""
         check_shapes(state.n_params, state.x_observed, draws)
@@ -174,6 +176,7 @@ class Lookup:
         """Whether all rounds are simulated."""
         return state.round >= self.rounds
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def posterior(
         self, state: LookupState, x: np.ndarray, n: int, seed: int, draws: Draws | None = None
     ) -> np.ndarray:
@@ -190,6 +193,7 @@ class Lookup:
             drawn.append(self.sampled(u, weights, generator("posterior", own), n))
         return np.stack(drawn)[0] if np.ndim(x) == 1 else np.stack(drawn)
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def populations(self, states: Sequence[LookupState], draws: Draws) -> list[Population]:
         """Return the kept draws with their weights, as one population."""
         state = states[-1]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.errors import ConfigError
 from hpcvbi.core.seeds import derive_seed, generator
@@ -281,7 +282,8 @@ class Measure:
         distance = DISTANCES[self.distance](package, self.p, statistics, n)
         sample = sample_of(u, z, accepted)
         seeded = numpy_seeded(derive_seed("metric", seed))
-        with seeded, np.errstate(all="ignore"), warnings.catch_warnings(), quiet():
+        alone = threadpool_limits(1, "blas")  # last bits depend on the number
+        with seeded, alone, np.errstate(all="ignore"), warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")  # of fits that go on improving
             distance.initialize(t=0, get_sample=lambda: sample, x_0=target, total_sims=len(u))
         layers = layers_of(statistics, n)

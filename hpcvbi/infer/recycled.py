@@ -14,6 +14,7 @@ DOI 10.1111/j.1467-9469.2011.00756.x.
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.seeds import generator
 from hpcvbi.infer.abc_state import AbcState
@@ -24,6 +25,7 @@ from hpcvbi.infer.regression import epanechnikov, moved
 from hpcvbi.infer.table import at, nearest, resampled
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # last bits depend on the number
 def recycled(
     state: AbcState,
     draws: Draws,

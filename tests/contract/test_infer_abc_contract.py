@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import environment
+from threadpoolctl import threadpool_limits
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
 from hpcvbi.infer import ALGORITHMS, AbcSmc, Draws, Knn, Regression, Rejection, abc_smc, learn
+from hpcvbi.infer.metric import Measure
 
 MATRIX = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8]])
 OBSERVED = MATRIX @ np.array([0.4, 0.6])
@@ -58,6 +60,26 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_numpys_generator_alone(alg
     assert a.infos == b.infos
     json.dumps(a.infos, allow_nan=False)
     assert all(info["rows"] > 0 and info["masked"] > 0 for info in a.infos)
+
+
+@pytest.mark.parametrize("name", ["regression", "abc_smc adjust", "metric network"])
+def test_bits_do_not_depend_on_the_threads_of_the_callers_blas(name):
+    rng = np.random.default_rng(0)
+    u = rng.random((8000, 5))
+    x = u @ rng.standard_normal((5, 30)) + 0.2 * rng.standard_normal((8000, 30))
+    draws, found = Draws.of(u, x), []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            if name == "metric network":
+                measure, every = Measure("p_norm", "network", 2.0), np.ones(1500, bool)
+                scaling = measure.scaling(x)
+                found.append(measure.fit(*scaling, u[:1500], x[:1500], every, x[0], 1).projection)
+                continue
+            smc = AbcSmc(rounds=1, draws=len(u), adjust=True)
+            algorithm = Regression(draws=len(u), quantile=0.5) if name == "regression" else smc
+            state, _ = algorithm.update(algorithm.init(5, x[0]), draws, 1)
+            found.append(algorithm.posterior(state, x[0], 500, 1, draws))
+    np.testing.assert_array_equal(*found)
 
 
 @each_method
