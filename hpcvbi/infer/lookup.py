@@ -101,7 +101,7 @@ class Lookup:
     """Settings of a method that looks up draws; a method says what it makes of the nearest ones.
 
     rounds, draws: how many rounds of how many simulated draws. min_survivors: fewest rows with
-    finite features to learn from.
+    finite features to learn from; noise is what two differ by.
     """
 
     by_draws: ClassVar[bool] = True
@@ -112,8 +112,8 @@ class Lookup:
     min_survivors: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "draws", "min_survivors"):
-            require(name, getattr(self, name), 1, np.inf)
+        for name, fewest in (("rounds", 1), ("draws", 1), ("min_survivors", 2)):
+            require(name, getattr(self, name), fewest, np.inf)
 
     def kept(self, rows: int, n_params: int, n_features: int) -> int:
         """Return how many of `rows` draws with finite features are kept."""

@@ -292,3 +292,12 @@ def test_too_few_rows_for_a_regression_are_said():
     algorithm = Regression(draws=30)
     with pytest.raises(TooFewSurvivors, match="cannot fit a regression on 40 features"):
         learn(algorithm, lambda u, seed: np.tile(u, (1, 20)), 2, np.zeros(40), 1)
+
+
+def test_noise_takes_two_draws():
+    with pytest.raises(ConfigError, match="min_survivors must lie between 2 and inf"):
+        Rejection(draws=1, min_survivors=1)
+    with pytest.raises(TooFewSurvivors, match="at least 2 are needed"):
+        learn(Rejection(draws=1, min_survivors=2), lambda u, seed: u, 1, np.zeros(1), 1)
+    got = learn(Rejection(draws=2, min_survivors=2), lambda u, seed: u, 1, np.zeros(1), 1)
+    assert np.isfinite(got.posterior(np.zeros(1), 10, 1)).all()
