@@ -54,10 +54,11 @@ class AbcSmc(Generations):
     fitted again to each generation.
     epsilon: quantile (of the last distances), constant or list; `epsilons` are those that are
     given, such as "4, 2, 1", in robust standard deviations. transition: multivariate_normal, or
-    local with the covariance of a share of `neighbours`; scaling: factor of the covariance. adjust:
-    whether a regression moves the posterior's draws to the observation. It ends early with an
-    epsilon of `min_epsilon`, an acceptance below `min_acceptance`, or when epsilon falls by less
-    than `min_epsilon_diff`. min_survivors: fewest rows with finite features to learn from.
+    local with the covariance of a share of `neighbours`, at most 1000; scaling: factor of the
+    covariance. adjust: whether a regression moves the posterior's draws to the observation. It ends
+    early with an epsilon of `min_epsilon`, an acceptance below `min_acceptance`, or when epsilon
+    falls by less than `min_epsilon_diff`. min_survivors: fewest rows with finite features to learn
+    from.
     """
 
     by_draws: ClassVar[bool] = True

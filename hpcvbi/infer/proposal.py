@@ -22,17 +22,22 @@ from hpcvbi.infer.truncation import in_cube, in_unit_cube
 
 TRIED = 4096
 """Draws that measure the mass inside the cube."""
+MOST = 1000
+"""Neighbours of a local covariance at most: they tell it to a few percent, and a share of all for
+each would be as many numbers as the square of the particles.
+"""
 
 
-def _global(package: Any, perturbation: "Perturbation") -> Any:
+def _global(package: Any, perturbation: "Perturbation", particles: int) -> Any:
     return package.MultivariateNormalTransition(scaling=perturbation.scaling)
 
 
-def _local(package: Any, perturbation: "Perturbation") -> Any:
-    return package.LocalTransition(k_fraction=perturbation.neighbours, scaling=perturbation.scaling)
+def _local(package: Any, perturbation: "Perturbation", particles: int) -> Any:
+    k = min(MOST, int(perturbation.neighbours * particles))
+    return package.LocalTransition(k, k_fraction=None, scaling=perturbation.scaling)
 
 
-TRANSITIONS: dict[str, Callable[[Any, "Perturbation"], Any]] = {
+TRANSITIONS: dict[str, Callable[[Any, "Perturbation", int], Any]] = {
     "multivariate_normal": _global,
     "local": _local,
 }
@@ -40,7 +45,9 @@ TRANSITIONS: dict[str, Callable[[Any, "Perturbation"], Any]] = {
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Name of the transition, factor of its covariance, and share of neighbours of a local one."""
+    """Name of the transition, factor of its covariance, and share of neighbours of a local one, at
+    most `MOST` of them.
+    """
 
     name: str
     scaling: float
@@ -56,7 +63,7 @@ class Perturbation:
         """Fit to a population `u` (particle, param) with its weights (particle,)."""
         if effective_size(weights) < 2 * (u.shape[1] + 1):  # a few particles span no covariance
             weights = np.full(len(u), 1.0 / len(u))
-        transition = TRANSITIONS[self.name](pyabc(), self)
+        transition = TRANSITIONS[self.name](pyabc(), self, len(u))
         transition.fit(named(u), weights / weights.sum())
         return Proposal(transition, u.shape[1])
 

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
 from hpcvbi.infer import ALGORITHMS, AbcSmc, Draws, Knn, Regression, Rejection, abc_smc, learn
 from hpcvbi.infer.metric import Measure
+from hpcvbi.infer.proposal import Perturbation
 
 MATRIX = np.array([[1.0, 0.4], [-0.5, 1.0], [0.3, -0.8]])
 OBSERVED = MATRIX @ np.array([0.4, 0.6])
@@ -301,3 +302,13 @@ def test_noise_takes_two_draws():
         learn(Rejection(draws=1, min_survivors=2), lambda u, seed: u, 1, np.zeros(1), 1)
     got = learn(Rejection(draws=2, min_survivors=2), lambda u, seed: u, 1, np.zeros(1), 1)
     assert np.isfinite(got.posterior(np.zeros(1), 10, 1)).all()
+
+
+def test_the_neighbours_of_a_local_proposal_do_not_grow_without_bound(monkeypatch):
+    local, u = Perturbation("local", 1.0, 0.25), np.random.default_rng(1).random((400, 2))
+    found = []
+    for most in (1000, 100, 30):
+        monkeypatch.setattr("hpcvbi.infer.proposal.MOST", most)
+        found.append(local.fit(u, np.full(400, 1 / 400)))
+    assert [fitted.transition.k for fitted in found] == [100, 100, 30]
+    np.testing.assert_array_equal(found[0].density(u), found[1].density(u))
