@@ -160,15 +160,15 @@ def table_of(
 def sample_of(
     draws: Draws, whole: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return `u` (row, param) and features (row, feature) of whole draws: all, or those of some
-    random chunks.
+    """Return `u` (row, param) and features (row, feature) of whole draws: all, or `SAMPLE` random
+    ones. Neighbours would not do, for a cohort's people lie one below the other.
     """
-    u, x, rows = [], [], 0
-    for chunk in rng.permutation(-(-len(draws) // CHUNK)):
+    chunks, u, x = rng.permutation(-(-len(draws) // CHUNK)), [], []
+    if (rows := np.flatnonzero(whole)).size > SAMPLE:
+        whole = np.zeros_like(whole)
+        whole[rng.choice(rows, SAMPLE, replace=False)] = True
+    for chunk in chunks:
         part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
         u.append(draws.u[part][whole[part]])
         x.append(np.asarray(draws.x[part], float)[whole[part]])
-        rows += len(u[-1])
-        if rows >= SAMPLE:
-            break
     return np.concatenate(u), np.concatenate(x)

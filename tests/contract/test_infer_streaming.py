@@ -14,7 +14,7 @@ from finished_study import Cohort, Fate, write
 
 from hpcvbi.core.block import Status
 from hpcvbi.infer import Draws, Npe, steps
-from hpcvbi.infer.batches import Streamed
+from hpcvbi.infer.batches import SAMPLE, Streamed, sample_of
 from hpcvbi.infer.bend import straight
 from hpcvbi.infer.draws import CHUNK, Masked, Stacked
 from hpcvbi.infer.isolation import isolated
@@ -93,6 +93,31 @@ def test_streamed_draws_teach_what_draws_in_memory_do() -> None:
     assert not np.array_equal(memory, streamed)  # the order of the rows is another
     assert (np.abs(memory.mean(0) - streamed.mean(0)) < 0.3 * memory.std(0)).all()
     assert (np.abs(streamed.std(0) / memory.std(0) - 1) < 0.3).all()
+
+
+def test_a_sample_for_scaling_is_of_everybody_in_a_cohort() -> None:
+    people, each = 12, 20_000
+    person = np.repeat(np.arange(people), each)
+    u = np.arange(len(person))[:, None] / len(person)
+    whole = np.random.default_rng(1).random(len(person)) < 0.9
+    draws = Draws.of(u, Far(np.column_stack([person, u[:, 0]])))
+    some, x = sample_of(draws, whole, np.random.default_rng(2))
+    rows = np.rint(some[:, 0] * len(person)).astype(int)
+    assert len(rows) == len(np.unique(rows)) == SAMPLE and whole[rows].all()
+    np.testing.assert_array_equal(x, draws.x.x[rows])
+    # five standard deviations of a count about its mean
+    count = np.bincount(person[rows], minlength=people)
+    assert (np.abs(count - SAMPLE / people) < 5 * np.sqrt(SAMPLE / people)).all()
+
+
+def test_a_sample_of_few_draws_is_all_of_them() -> None:
+    whole = np.random.default_rng(1).random(ROWS) < 0.9
+    u = np.arange(ROWS)[:, None] / ROWS
+    some, x = sample_of(Draws.of(u, Numbered()), whole, np.random.default_rng(2))
+    chunks = np.random.default_rng(2).permutation(3)
+    rows = np.concatenate([np.arange(ROWS)[c * CHUNK : (c + 1) * CHUNK] for c in chunks])
+    np.testing.assert_array_equal(x[:, 0], rows[whole[rows]])
+    np.testing.assert_array_equal(some[:, 0], x[:, 0] / ROWS)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 7), (3, 12), (8, 8), (0, 99), (11, 13)])
