@@ -23,6 +23,8 @@ from scipy.spatial.distance import cdist
 from hpcvbi.core.errors import ConfigError
 
 UNLIKELY = 0.05
+ROUNDING = 1e-9
+"""Relative difference up to which numbers count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,12 @@ class People:
 
     @classmethod
     def of(cls, covariates: np.ndarray, components: int) -> "People":
-        """Find the first principal axes, as many as asked for and there are."""
-        axes = np.linalg.svd(_standardised(covariates, covariates), full_matrices=False)[2]
+        """Find the first principal axes, as many as asked for and there are; those along which
+        nothing but rounding varies are zero, for a network sees what varies at unit variance.
+        """
+        z = _standardised(covariates, covariates)
+        _, spread, axes = np.linalg.svd(z, full_matrices=False)
+        axes[spread <= ROUNDING * spread[0]] = 0.0
         axes = axes[: min(components, len(covariates))]
         largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
         return cls(covariates, axes * np.where(largest < 0, -1.0, 1.0))
@@ -135,7 +141,7 @@ def _nearest(covariates: np.ndarray) -> np.ndarray:
 
 def _rounding(covariates: np.ndarray) -> np.ndarray:
     """By how much values of each covariate (covariate,) may differ and count as equal."""
-    return 1e-9 * np.maximum(np.abs(covariates).max(axis=0), np.finfo(float).tiny)
+    return ROUNDING * np.maximum(np.abs(covariates).max(axis=0), np.finfo(float).tiny)
 
 
 def _shares(distance: np.ndarray) -> np.ndarray:

@@ -165,3 +165,13 @@ def test_the_network_is_told_the_directions_in_which_people_differ():
     np.testing.assert_array_equal(people.told(one), told[0])
     assert People.of(covariates, 50).axes.shape == (10, 10)
     assert People.of(covariates[:3], 50).axes.shape == (3, 10)
+
+
+def test_no_rounding_is_told_where_there_are_fewer_people_than_components():
+    rng = np.random.default_rng(4)
+    covariates = rng.standard_normal((3, 18)) * 10 ** rng.uniform(-3, 3, 18)
+    people = People.of(covariates, 4)  # three people differ in two directions
+    told = np.array([people.told(c) for c in (*covariates, covariates[0] * 1.001)])
+    assert (np.ptp(told[:3, :2], axis=0) > 0.1).all()
+    np.testing.assert_array_equal(told[:, 2], 0.0)
+    np.testing.assert_array_equal(People.of(covariates[:1], 4).axes, 0.0)
