@@ -36,7 +36,7 @@ from hpcvbi.infer.isolation import isolated
 from hpcvbi.infer.neural_state import NeuralInfo, NeuralState
 from hpcvbi.infer.populations import Population, reweighted
 from hpcvbi.infer.problem import check_problem
-from hpcvbi.infer.proposals import BY_DENSITY, Cut, Proposals
+from hpcvbi.infer.proposals import BY_DENSITY, BY_POSTERIOR, Cut, Proposals
 from hpcvbi.infer.scaling import fit_scaling
 from hpcvbi.infer.settings import require
 from hpcvbi.infer.table import at, norm
@@ -221,14 +221,19 @@ class Neural:
         return density[0] if x.ndim == 1 else density
 
     def populations(self, states: Sequence[NeuralState], draws: Draws) -> list[Population]:
-        """Return the whole draws of each round, weighted by what was learned up to it."""
+        """Return the whole draws of each round, weighted by what was learned up to it over the
+        density that proposed them: uniform, or what was learned before.
+        """
         found = []
         for number, state in enumerate(states):
             of = draws.round == number
             rows = np.flatnonzero(of & draws.whole)
-            density = self.log_density(state, draws.u[rows], state.x_observed)
+            u, observed = draws.u[rows], state.x_observed
+            weight = self.log_density(state, u, observed)
+            if number and self.proposals is BY_POSTERIOR:
+                weight -= self.log_density(states[number - 1], u, observed)
             apart = self.distances(state, at(draws.x, rows))
-            found.append(reweighted(rows, density, apart, int(of.sum())))
+            found.append(reweighted(rows, weight, apart, int(of.sum())))
         return found
 
     def distances(self, state: NeuralState, x: np.ndarray) -> np.ndarray:

@@ -35,13 +35,14 @@ class Weighing(Protocol):
 
 
 def reweighted(
-    rows: np.ndarray, log_density: np.ndarray, distances: np.ndarray, simulated: int
+    rows: np.ndarray, log_weight: np.ndarray, distances: np.ndarray, simulated: int
 ) -> Population:
-    """Weight draws that are uniform over a region by a posterior's log density (row,) there:
+    """Weight draws by a posterior over what proposed them, given the log of that ratio (row,) up
+    to a constant:
 
-    w_i = q(u_i | x_observed) / sum_j q(u_j | x_observed);  epsilon is the largest distance.
+    w_i = r_i / sum_j r_j,  r_i = q(u_i | x_observed) / p(u_i);  epsilon is the largest distance.
     """
     if not len(rows):
         raise ExportError("a round without any draw of finite features is no population")
-    weights = np.exp(log_density - log_density.max())
+    weights = np.exp(log_weight - log_weight.max())
     return Population(rows, weights / weights.sum(), distances, float(distances.max()), simulated)

@@ -52,3 +52,23 @@ def test_draws_of_the_prior_are_marked_from_the_second_round_on(streamed):
         z = np.concatenate([z for part in (batches.epoch(7), batches.held_out()) for z, _ in part])
     assert z.shape == (30, 3) and sorted(z[:, 2]) == [0.0] * 10 + [1.0] * 20
     np.testing.assert_array_equal(z[:, :2], -1.0)
+
+
+def test_draws_of_the_posterior_are_weighted_as_such():
+    noise, observed, parts, states = 0.1, np.array([0.3]), [], []
+    apt = Apt(draws=400, network="mdn", hidden=16, max_epochs=40)
+    state, rng = apt.init(1, observed), np.random.default_rng(0)
+    for number in range(2):
+        u = apt.propose(state, apt.draws, number)
+        parts.append(Draws.of(u, u + noise * rng.standard_normal(u.shape), number))
+        state, _ = apt.update(state, Draws.join(parts), number)
+        states.append(state)
+    first, second = apt.populations(states, Draws.join(parts))
+    before, after = (apt.log_density(s, parts[1].u, observed) for s in states)
+    ratio = np.exp(after - before)
+    np.testing.assert_allclose(second.weights, ratio / ratio.sum(), rtol=1e-9)
+    density = np.exp(apt.log_density(states[0], parts[0].u, observed))
+    np.testing.assert_allclose(first.weights, density / density.sum(), rtol=1e-9)
+    # without the proposal's density it is the posterior's square, narrower by sqrt(2)
+    spread = np.sqrt(np.cov(parts[1].u[:, 0], aweights=second.weights))
+    assert 0.85 < spread / apt.posterior(state, observed, 2000, 1).std() < 1.15
