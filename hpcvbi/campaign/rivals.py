@@ -117,18 +117,12 @@ def settings_of(given: Mapping[str, Any], rivals: Sequence[str]) -> tuple[Choice
     """Return the choice that settings describe, and every rival's prior; ConfigError where one is
     not known, or of another kind.
     """
-    known = {field.name: field.default for field in fields(Choice)}
-    for name, value in given.items():
-        if name == PRIOR:
-            continue
-        if name not in known:
+    known = [field.name for field in fields(Choice)]
+    for name in given:
+        if name not in (*known, PRIOR):
             near = get_close_matches(name, [*known, PRIOR], n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f". Known: {', '.join(known)}"
             raise ConfigError(f"a choice has no setting {name!r}{hint}")
-        kind = float if isinstance(known[name], float) else type(known[name])
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        if isinstance(value, bool) or not fits:
-            raise ConfigError(f"{name} must be such as {known[name]!r}, got {value!r}")
     prior = given.get(PRIOR, {})
     if not isinstance(prior, Mapping):
         raise ConfigError(f"{PRIOR} must name rivals, such as {{{rivals[0]}: 2}}, got {prior!r}")

@@ -24,7 +24,7 @@ from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.feature_noise import noise_near
 from hpcvbi.infer.populations import Population
 from hpcvbi.infer.problem import check_problem, check_shapes
-from hpcvbi.infer.settings import require
+from hpcvbi.infer.settings import require_all
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
 from hpcvbi.infer.table import at, effective_size, extent, inverse, nearest, norm, resampled, robust
 from hpcvbi.infer.truncation import sobol
@@ -112,8 +112,8 @@ class Lookup:
     min_survivors: int = 20
 
     def __post_init__(self) -> None:
-        for name, fewest in (("rounds", 1), ("draws", 1), ("min_survivors", 2)):
-            require(name, getattr(self, name), fewest, np.inf)
+        fewest = {"rounds": 1, "draws": 1, "min_survivors": 2}
+        require_all(self, {name: (least, np.inf) for name, least in fewest.items()})
 
     def kept(self, rows: int, n_params: int, n_features: int) -> int:
         """Return how many of `rows` draws with finite features are kept."""

@@ -38,7 +38,7 @@ from hpcvbi.infer.populations import Population, reweighted
 from hpcvbi.infer.problem import check_problem
 from hpcvbi.infer.proposals import BY_DENSITY, BY_POSTERIOR, Cut, Proposals
 from hpcvbi.infer.scaling import fit_scaling
-from hpcvbi.infer.settings import require
+from hpcvbi.infer.settings import NEURAL, require_all
 from hpcvbi.infer.table import at, norm
 from hpcvbi.infer.truncation import in_cube, sobol
 
@@ -84,16 +84,7 @@ class Neural:
     candidates: int = 2**17
 
     def __post_init__(self) -> None:
-        at_least = {"min_survivors": 20, "hidden": 2, "batch": 0}
-        for name in ("rounds", "draws", "hidden", "transforms", "embedding_size", "channels",
-                     "members", "batch", "max_epochs", "stop_after", "min_survivors",
-                     "candidates"):  # fmt: skip
-            require(name, getattr(self, name), at_least.get(name, 1), np.inf)
-        for name in ("truncation", "validation"):
-            require(name, getattr(self, name), 0.0, 0.5)
-        require("learning_rate", self.learning_rate, 1e-6, 1.0)
-        for name in ("weight_decay", "clip_margin"):
-            require(name, getattr(self, name), 0.0, 1e6)
+        require_all(self, NEURAL)
         if self.network not in self.estimator.networks:
             raise ConfigError(
                 f"there is no network {self.network!r}. Known: {', '.join(self.estimator.networks)}"

@@ -21,6 +21,7 @@ from hpcvbi.core.seeds import generator
 from hpcvbi.infer.composite_loss import Weights, losses, points_of, prior_spread
 from hpcvbi.infer.draws import Draws
 from hpcvbi.infer.problem import check_problem
+from hpcvbi.infer.settings import require_kinds
 from hpcvbi.infer.stored import Dims, Stored, Types, refused
 from hpcvbi.infer.truncation import sobol
 
@@ -106,6 +107,7 @@ class Optimiser:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an integer from 1 on, got {value!r}")
+        require_kinds(self)
         if self.rounds > MOST_ROUNDS:
             raise ConfigError(f"rounds must be {MOST_ROUNDS} at most, got {self.rounds}")
         if self.draws % self.replicates or self.points < self.fewest_points:

@@ -125,6 +125,8 @@ def test_a_study_names_its_weights(tmp_path):
         ("{algorithm: grid, rounds: 1, settings: {weights: {spectrum: 1.0}}}", "no .*'spectrum'"),
         ("{algorithm: grid, rounds: 1, settings: {weights: 3}}", "write {name: number"),
         ("{algorithm: grid, rounds: 1, settings: {replicates: {a: 1}}}", "must be one value"),
+        ("{algorithm: npe, rounds: 1, settings: {hidden: 32.5}}", "hidden must be such as 64"),
+        ("{algorithm: npe, rounds: 1, settings: {batch: null}}", "batch must be such as 0, got N"),
         ("{algorithm: grid, rounds: 1, settings: {design: factorial, draws: 7}}", "beside"),
         ("{algorithm: grid, rounds: 1, draws: 7, settings: {design: factorial}}", "k.2 points"),
         ("{algorithm: tsnpe, settings: {weights: {fc: 1.0}}}", "tsnpe has no setting 'weights'"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch
-from hpcvbi.infer import ALGORITHMS, Draws, Neural, Nle, Nre
+from hpcvbi.infer import ALGORITHMS, Draws, Neural, Nle, Npe, Nre
 from hpcvbi.infer.apt import Apt
 from hpcvbi.infer.batches import InMemory
 from hpcvbi.infer.contrast import others
@@ -259,3 +259,32 @@ def test_contrasts_are_other_rows_and_each_as_often():
 def test_impossible_settings_are_refused(cls, wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         cls(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "kind"),
+    [
+        ("npe", {"hidden": 32.5}, "64"),
+        ("npe", {"hidden": "64"}, "64"),
+        ("apt", {"atoms": 3.0}, "10"),
+        ("npe", {"members": True}, "1"),
+        ("npe", {"batch": None}, "0"),
+        ("npe", {"learning_rate": "fast"}, "0.002"),
+        ("npe", {"embedding": None}, "'none'"),
+        ("knn", {"neighbours": 2.5}, "0"),
+        ("regression", {"heteroscedastic": 1}, "False"),
+        ("abc_smc", {"adaptive": "no"}, "True"),
+        ("abc_smc", {"epsilons": 4.0}, "''"),
+        ("grid", {"design": 3}, "'sobol'"),
+        ("cmaes", {"step": "wide"}, "0.2"),
+        ("cmaes", {"weights": {"fc": 1.0}}, r"Weights\("),
+    ],
+)
+def test_settings_of_another_kind_are_refused(name, wrong, kind):
+    with pytest.raises(ConfigError, match=rf"{next(iter(wrong))} must be such as {kind}"):
+        ALGORITHMS[name](**wrong)
+
+
+def test_whole_numbers_are_fine_where_any_number_is():
+    assert Npe(weight_decay=1, hidden=np.int64(8)) == Npe(weight_decay=1.0, hidden=8)
+    assert ALGORITHMS["abc_smc"](epsilon="list", epsilons=(2.0, 1.0), p=1).p == 1
