@@ -40,7 +40,7 @@ from hpcvbi.infer.proposals import BY_DENSITY, BY_POSTERIOR, Cut, Proposals
 from hpcvbi.infer.scaling import fit_scaling
 from hpcvbi.infer.settings import NEURAL, require_all
 from hpcvbi.infer.table import at, norm
-from hpcvbi.infer.truncation import in_cube, sobol
+from hpcvbi.infer.truncation import in_cube, share_resampled, sobol
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Neural:
         with isolated(derive_seed("region", seed)):
             at_observed = Conditioned(self._ensemble(state), state, state.x_observed)
             region = self.proposals.measure(at_observed, self.truncation, generator("region", seed))
-        observed = state.x_observed
+        observed, cut = state.x_observed, self.proposals is BY_DENSITY
         info = NeuralInfo(
             round=state.round - 1,
             draws=int(last.sum()),
@@ -163,6 +163,7 @@ class Neural:
             curve=[f.curve for f in fits],
             leakage=region.leakage,
             volume=region.volume,
+            resampled=cut * share_resampled(region.volume, self.draws, self.candidates),
             r_hat=region.r_hat,
             observed_z=scaling.unclipped(observed).tolist(),
             observed_clipped=scaling.beyond(observed).tolist(),

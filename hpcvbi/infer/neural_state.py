@@ -96,8 +96,9 @@ class NeuralInfo:
     `masked` draws of this round had features that are not finite; learning conditions on their
     absence. `rows` of all rounds were learned from. `curve` is the held-out loss after each epoch,
     per network. `leakage` is the share of the network's mass outside the prior at the observed
-    features; `volume` the share of the prior kept by truncation. `observed_z` is the observation
-    in standard deviations of the training features, and `observed_clipped` where it lies outside
+    features; `volume` the share of the prior kept by truncation, `resampled` that of a further
+    round's draws for which too few even points lie there. `observed_z` is the observation in
+    standard deviations of the training features, and `observed_clipped` where it lies outside
     everything simulated: there the posterior is an extrapolation. `r_hat` is 1 where the network
     is drawn from directly; where its draws are those of `cube_sampler.py`, they do not agree with
     each other above `cube_sampler.MIXED`. `message` says what went another way than asked for.
@@ -116,6 +117,7 @@ class NeuralInfo:
     observed_z: list[float]
     observed_clipped: list[bool]
     clipped: list[float]
+    resampled: float = 0.0
     r_hat: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -126,11 +128,14 @@ class NeuralInfo:
     def message(self) -> str:
         """Why a further round would not draw from the truncated prior itself; empty where it would.
 
-        Where no even point of the cube falls into the region, `uniform_in_region` resamples.
+        Where too few even points of the cube fall into the region, `uniform_in_region` resamples.
         """
-        if self.volume > 0.0:
+        if self.resampled == 0.0:
             return ""
+        resampled = "resampled from the posterior, which is approximate"
+        if self.resampled < 1.0:
+            return f"{self.resampled:.1%} of a further round's draws are {resampled}"
         return (
             "no even point of the prior fell into the region that is left: draws of a further "
-            "round are resampled from the posterior, which is approximate"
+            f"round are {resampled}"
         )

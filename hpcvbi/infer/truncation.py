@@ -99,3 +99,11 @@ def uniform_in_region(
         kept = density >= min(threshold, np.partition(density, -missing)[-missing])
         accepted.append(resample(points[kept], -density[kept], missing, rng))
     return np.concatenate(accepted)[:n]
+
+
+def share_resampled(volume: float, n: int, candidates: int) -> float:
+    """Return the share of `n` rows for which `uniform_in_region` is to be expected to find no
+    point, in a region that fills so much of the cube.
+    """
+    tried = -(-candidates // BATCH) * BATCH
+    return max(0.0, 1.0 - volume * tried / n)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hpcvbi.core.errors import ConfigError, StoreMismatch, TooFewSurvivors
-from hpcvbi.infer import ALGORITHMS, Draws, Npe, Tsnpe
+from hpcvbi.infer import ALGORITHMS, Draws, Npe, Tsnpe, truncation
 from hpcvbi.infer.neural_state import NeuralState
 
 QUICK = Tsnpe(
@@ -254,7 +254,34 @@ def test_info_is_plain_json(two_rounds):
 
 def test_a_region_that_no_point_of_the_prior_meets_is_said(two_rounds):
     _, (_, second) = two_rounds
-    assert "resampled from the posterior" in replace(second, volume=0.0).as_dict()["message"]
+    assert second.resampled == 0.0
+    assert replace(second, resampled=0.254).as_dict()["message"].startswith("25.4% of a further")
+    for share in (0.254, 1.0):
+        said = replace(second, resampled=share).as_dict()["message"]
+        assert "resampled from the posterior" in said and ("no even point" in said) == (share == 1)
+
+
+@pytest.mark.parametrize("name", ["tsnpe", "apt", "npse"])
+def test_only_what_is_resampled_is_said_to_be(name, monkeypatch):
+    resampled, true = [], truncation.resample
+
+    def counted(points, log_weight, n, rng):
+        resampled.append(n)
+        return true(points, log_weight, n, rng)
+
+    algorithm = ALGORITHMS[name](
+        rounds=2, draws=6000, hidden=16, transforms=2, max_epochs=20, learning_rate=1e-2,
+        candidates=8192,
+    )  # fmt: skip
+    state, rng = algorithm.init(2, np.array([0.5, 0.5])), np.random.default_rng(0)
+    u = rng.random((500, 2))
+    x = u + 0.05 * rng.standard_normal(u.shape)
+    state, info = algorithm.update(state, Draws.of(u, x), 1)
+    monkeypatch.setattr(truncation, "resample", counted)
+    algorithm.propose(state, algorithm.draws, 2)
+    assert (info.resampled > 0.1) == (info.message != "") == (name == "tsnpe")
+    # both counts are of 8192 even points
+    assert info.resampled == pytest.approx(sum(resampled) / algorithm.draws, abs=0.03)
 
 
 @pytest.mark.parametrize(
