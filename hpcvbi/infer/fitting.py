@@ -6,11 +6,12 @@ drop incomplete batches, and hold all draws in memory.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from hpcvbi.infer.batches import Table
+from hpcvbi.infer.batches import Batches, Table
 from hpcvbi.infer.ensemble import layout_of
 from hpcvbi.infer.estimator import Architecture, Estimator
 from hpcvbi.infer.flat_weights import FlatWeights
@@ -21,6 +22,9 @@ SHORTER = 0.3
 AVERAGED = 100
 """Steps that weights are averaged over, or those of `AVERAGED_EPOCHS`, where they are fewer."""
 AVERAGED_EPOCHS = 5
+STANDARDISED = 20
+"""Batches that a layer which standardises columns over a batch takes their means and variances of.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def fit(
                 total, rows = total + float(losses.sum().detach()), rows + len(z)
             since, stalled = since + 1, stalled + 1
             with weights.averaged():
+                _standardise(torch, estimator, net, batches, training.batch)
                 now = _held_out(torch, estimator, net, batches)
                 if now < best:
                     best, kept, loss, since, stalled = now, _copy(net), total / rows, 0, 0
@@ -85,7 +90,29 @@ def fit(
         return Fitted(flat, layout_of(net), len(curve), loss, best, curve)
 
 
-def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Any) -> float:
+def _standardise(torch: Any, estimator: Estimator, net: Any, batches: Batches, size: int) -> None:
+    """Let layers that standardise columns over a batch take means and variances of some rows, seen
+    through the averaged weights; those of the steps' batches were seen through other weights.
+    """
+    layers = [part for part in net.modules() if isinstance(part, torch.nn.BatchNorm1d)]
+    if not layers:
+        return
+    momenta, rows = [layer.momentum for layer in layers], 0
+    net.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.train()
+    with torch.no_grad():
+        for z, x in islice(batches.epoch(size), STANDARDISED):
+            rows += len(z)
+            for layer in layers:
+                layer.momentum = len(z) / rows  # every row counts the same
+            estimator.losses(net, z, x)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _held_out(torch: Any, estimator: Estimator, net: Any, batches: Batches) -> float:
     """Mean loss of the held-out rows, with the same random numbers after every epoch."""
     net.eval()
     state = torch.get_rng_state()

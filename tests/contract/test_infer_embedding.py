@@ -40,6 +40,37 @@ def test_a_network_over_time_learns_an_autoregression_from_the_raw_recording():
     assert (np.abs(drawn.mean(1) - truth[:, 0]) < 4 * drawn.std(1)).all()
 
 
+class Far:
+    """A matrix that says it is not in memory."""
+
+    def __init__(self, x):
+        self.x, self.shape = x, x.shape
+
+    def __getitem__(self, rows):
+        return self.x[rows]
+
+
+@pytest.mark.parametrize("stored", [np.asarray, Far])
+def test_columns_are_standardised_as_the_averaged_weights_make_them(stored):
+    algorithm = Npe(
+        embedding="cnn", hidden=8, transforms=1, max_epochs=12, learning_rate=1e-2, validation=0.01
+    )
+    u = np.random.default_rng(1).random((400, 1))
+    x = autoregression(u, 2)
+    state, _ = algorithm.update(algorithm.init(1, x[0]), Draws.of(u, stored(x)), 3)
+    seen = []
+    with isolated(0) as torch, torch.no_grad():
+        net = algorithm._ensemble(state).nets[0]
+        (layer,) = (part for part in net.modules() if isinstance(part, torch.nn.BatchNorm1d))
+        layer.register_forward_hook(lambda _, given, made: seen.extend((given[0], made)))
+        net.compressed(torch.tensor(state.scaling.apply(x), dtype=torch.float32))
+    given, made = (part.numpy() for part in seen)
+    vary = given.std(0) > 0.1 * given.std(0).max()  # of others eps is the larger part
+    # 4 of 400 rows are held out, and the fit's batches are 50 rows
+    assert vary.sum() > 3 and np.abs(made.mean(0)).max() < 0.05
+    assert np.abs(made.std(0)[vary] - 1).max() < 0.1
+
+
 @pytest.mark.parametrize("name", EMBEDDED)
 @pytest.mark.parametrize(("embedding", "features"), [("mlp", 5), ("cnn", 16), ("fc", 15)])
 def test_every_posterior_can_be_learned_through_every_embedding(name, embedding, features):
