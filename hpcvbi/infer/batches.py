@@ -118,7 +118,9 @@ class _Mixed:
             parts = [self._read(int(chunk), self.learn) for chunk in group]
             z, x = (self.torch.cat(part) for part in zip(*parts, strict=True))
             del parts
-            for rows in self.torch.randperm(len(z)).to(self.device).split(size):
+            order = self.torch.randperm(len(z)).to(self.device)
+            for start in range(0, len(z), size):  # none where all the group's rows are left out
+                rows = order[start : start + size]
                 yield z[rows], x[rows]
             del z, x  # before as much is read again
 

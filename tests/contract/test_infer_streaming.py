@@ -13,7 +13,7 @@ import pytest
 from finished_study import Cohort, Fate, write
 
 from hpcvbi.core.block import Status
-from hpcvbi.infer import Draws, Npe, steps
+from hpcvbi.infer import Draws, Npe, batches, steps
 from hpcvbi.infer.batches import SAMPLE, Streamed, sample_of
 from hpcvbi.infer.bend import straight
 from hpcvbi.infer.draws import CHUNK, Masked, Stacked
@@ -76,6 +76,16 @@ def test_one_row_is_held_out_at_least() -> None:
         batches = table.batches(torch, torch.device("cpu"), 1e-6)
         assert sum(len(x) for _, x in batches.held_out()) == 1
         assert sum(len(x) for _, x in batches.epoch(8)) == 29
+
+
+def test_chunks_of_which_no_row_is_left_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MIXED", 1)
+    whole = np.arange(ROWS) < 2 * CHUNK  # all of the last chunk failed
+    table = Streamed(np.zeros((ROWS, 1)), Numbered(), whole, np.zeros(1), np.ones(1), AS_THEY_ARE)
+    with isolated(3) as torch:
+        mixed = table.batches(torch, torch.device("cpu"), 0.1)
+        sizes = [len(x) for _ in range(4) for _, x in mixed.epoch(500)]
+    assert min(sizes) > 0 and sum(sizes) == 4 * mixed.learn.sum()
 
 
 def test_streamed_draws_teach_what_draws_in_memory_do() -> None:
