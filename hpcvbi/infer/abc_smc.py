@@ -10,7 +10,8 @@ q_{-1} is the prior, uniform on the unit cube. All draws of a wave count, in the
 were proposed, so that nothing depends on how many workers there are or which simulation is fast.
 
 The posterior looks up the `particles` draws nearest to x among those of all waves, weighted as in
-`recycled.py`. For x other than the observed one it is as good as there are draws near it.
+`recycled.py`, or more where these count as few. For x other than the observed one it is as good as
+there are draws near it.
 
 Toni, Welch, Strelkowa, Ipsen & Stumpf (2009), DOI 10.1098/rsif.2008.0172. Beaumont, Cornuet, Marin
 & Robert (2009), DOI 10.1093/biomet/asp052.

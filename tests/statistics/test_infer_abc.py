@@ -16,6 +16,7 @@ import pytest
 from scipy.spatial import cKDTree
 from test_infer_gaussian import OBSERVED, SIGMA, A, exact_mean_and_sd, simulate
 
+from hpcvbi.evaluate.posterior import distinct_draws
 from hpcvbi.infer import AbcSmc, Knn, Regression, Rejection, learn
 
 BUDGET = 8192
@@ -113,6 +114,17 @@ def test_weights_of_generations_undo_their_proposals():
         assert off(params, weights, prior) < 5
         unweighted.append(off(params, np.full(len(params), 1 / len(params)), prior))
     assert max(unweighted) > 5
+
+
+def test_a_posterior_of_many_parameters_is_no_handful_of_draws() -> None:
+    def blurred(u, seed):
+        return u + 0.2 * np.random.default_rng(seed).standard_normal(u.shape)
+
+    observed, many = np.full(10, 0.5), AbcSmc(rounds=63, draws=50, particles=100)
+    for seed in SEEDS:
+        u = learn(many, blurred, 10, observed, seed).posterior(observed, 2000, seed=1)
+        assert distinct_draws(u) > 18
+        assert (np.abs(u.mean(0) - 0.5) < 0.2).all()
 
 
 def test_a_posterior_at_another_observation_is_looked_up_too():
