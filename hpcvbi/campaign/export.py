@@ -61,7 +61,8 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
     ------
     ExportError
         The target is there already, the format is not known or has no place for a choice between
-        models, what it needs is not installed, or somebody is not finished.
+        models, what it needs is not installed, somebody is not finished, or a posterior was built
+        on somebody who has withdrawn.
     StoreError
         There is no store, it is damaged, or the target cannot be written.
     """
@@ -75,6 +76,12 @@ def export(store: Path, target: Path, format: str | None = None, people: People 
     from hpcvbi import __version__
 
     opened = Store.open(folder_of(store))
+    stale = [one for one in people or opened.study["people"] if opened.is_stale(one, "posterior")]
+    if stale:
+        raise ExportError(
+            f"posteriors of {', '.join(stale)} were built on somebody who has withdrawn: run the "
+            "study again"
+        )
     if is_choice(opened.study) and name not in OF_CHOICES:
         raise ExportError(
             f"{store} holds a choice between models, each with parameters of its own, for which "

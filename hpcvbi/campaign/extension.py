@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hpcvbi.campaign.identity import manifest_of
+from hpcvbi.campaign.method import algorithm_of
 from hpcvbi.campaign.subjects import subjects_of
 from hpcvbi.campaign.together import NETWORK, ROUND, learners
 from hpcvbi.campaign.whole import JUDGEMENT, data_sets_of, learned_rounds, rounds_of
@@ -112,6 +115,8 @@ def extension_of(store: Store, given: Mapping[str, Any]) -> Extension:
         )
     old, new = (Study.from_dict(dict(side["study"])) for side in (stored, given))
     superseded = _superseded(old, keys, bool(newcomers))
+    if "inference.draws" in keys and not _first_draws_stay(old, new):
+        superseded.add(ROUND)
     before, after = rounds_of(old), rounds_of(new)
     people = list(stored["people"])
     took = [learned_rounds(old, store, person) for person in people]
@@ -167,6 +172,21 @@ def _superseded(old: Study, keys: set[str], newcomers: bool) -> set[str]:
     if keys & {"yardsticks.grid.points", "yardsticks.grid.draws"}:
         found |= {"grid", "grid_fresh"}
     return found
+
+
+def _first_draws_stay(old: Study, new: Study) -> bool:
+    """Whether the first round of the larger study begins with that of the smaller one: a factorial
+    design does not.
+    """
+    few, many = (
+        algorithm.propose(
+            algorithm.init(len(study.parameters), np.zeros(len(study.features.names))),
+            study.inference.draws,
+            0,
+        )
+        for study, algorithm in ((study, algorithm_of(study)) for study in (old, new))
+    )
+    return np.array_equal(few, many[: len(few)])
 
 
 def _why(key: str, now: Any, line: str) -> str:

@@ -114,6 +114,11 @@ def difference(first: Group, second: Group) -> Difference:
 def _pooled(store: Store, label: str, people: tuple[str, ...], draws: int) -> Group:
     found = [store.get(person, "posterior") for person in people]
     for person, (_, about) in zip(people, found, strict=True):
+        if store.is_stale(person, "posterior"):
+            raise StoreError(
+                f"the posterior of {person} was built on somebody who has withdrawn: run the study "
+                "again"
+            )
         if about["kind"] != record.POSTERIOR:
             raise StoreError(
                 f"the samples of {person} are no posterior but the {about['kind']} of an "

@@ -65,7 +65,7 @@ def earlier_of(study: Study, person: Person) -> dict[str, np.ndarray]:
     with study.at("inference", "reuse"):
         store = Store.open(folder)
         _check_study(store, study)
-        _check_person(store, person)
+        check_person(store, person)
         if (person.id, ROUND) not in store.whole_rounds():
             raise StoreError(f"{folder} has not finished {ROUND} of {person.id}: run it first")
         found = store.read(person.id, ROUND, TAKEN)
@@ -77,12 +77,17 @@ def earlier_of(study: Study, person: Person) -> dict[str, np.ndarray]:
     return found
 
 
-def _check_study(store: Store, study: Study) -> None:
+def check_simulations(store: Store, study: Study) -> None:
+    """Raise ConfigError where the store has draws of something else than the study simulates."""
     if wrong := differences(store.study["study"], study.canonical()):
         raise ConfigError(
             f"{store.folder} simulates something else, so its draws teach nothing here:\n  "
             + "\n  ".join(wrong)
         )
+
+
+def _check_study(store: Store, study: Study) -> None:
+    check_simulations(store, study)
     if store.study["study"]["seed"] == study.seed:
         raise ConfigError(
             f"{store.folder} has the seed of this study, {study.seed}, and with it the same draws: "
@@ -90,7 +95,8 @@ def _check_study(store: Store, study: Study) -> None:
         )
 
 
-def _check_person(store: Store, person: Person) -> None:
+def check_person(store: Store, person: Person) -> None:
+    """Raise DataError where the store was not started with these data of the person."""
     known = store.study["people"]
     if person.id not in known:
         raise DataError(f"{store.folder} has no person {person.id}: leave out `reuse`")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcvbi.campaign.chain import POSTERIOR_DRAWS
-from hpcvbi.campaign.reuse import ROUND, differences
+from hpcvbi.campaign.reuse import ROUND, check_person, check_simulations, differences
 from hpcvbi.campaign.subjects import Subject, people_of, subjects_of
 from hpcvbi.campaign.together import covariates_of_subject
 from hpcvbi.campaign.wishes import TRAINING
@@ -82,16 +82,23 @@ def learn_together(study: Study, algorithm: Neural | None = None) -> Cohort:
     Raises
     ------
     ConfigError
-        The algorithm has more rounds, or people differ by maps, which have no summary.
+        The algorithm has more rounds, people differ by maps, which have no summary, or the store's
+        simulations are not those of the study.
+    DataError
+        People's data are not those that the store was started with.
     StoreError
         The study's store cannot be read, or nobody's first round is finished.
     """
     amortised = Amortised(Npe() if algorithm is None else algorithm)
-    subjects, store = subjects_of(study, people_of(study)), Store.open(study.output)
+    store = Store.open(study.output)
+    check_simulations(store, study)
     whole = store.whole_rounds()
-    subjects = [subject for subject in subjects if (subject.name, ROUND) in whole]
-    if not subjects:
+    people = tuple(person for person in people_of(study) if (person.id, ROUND) in whole)
+    if not people:
         raise StoreError(f"{study.output} has finished {ROUND} of nobody: run the study first")
+    for person in people:
+        check_person(store, person)
+    subjects = subjects_of(study, people)
     space = subjects[0].brain.space
     draws = _draws(store, space, [subject.name for subject in subjects])
     members = [

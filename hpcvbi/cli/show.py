@@ -53,7 +53,7 @@ def withdrawal(console: Console, done: "Withdrawal") -> None:
     console.print(_withdrawn(stone), soft_wrap=True)
     console.print(f"{stone.files} files with {stone.bytes} bytes were theirs", soft_wrap=True)
     if done.stale:
-        words = f"STALE: the evaluation of {', '.join(done.stale)}; `hpcvbi run` makes it anew"
+        words = f"STALE: results of {', '.join(done.stale)}; `hpcvbi run` makes them anew"
         console.print(words, style="bold red", soft_wrap=True)
     for path in done.elsewhere:
         words = f"LOOK {path}: mentions {stone.person}, and the store did not write it"

@@ -27,6 +27,9 @@ def named(studies: Sequence[Study]) -> dict[str, Study]:
     found: dict[str, Study] = {}
     for study in studies:
         name = re.sub(r"\W", "_", study.name, flags=re.ASCII)[:_LONGEST]
+        if not name:
+            with study.at("name"):
+                raise ConfigError("a choice calls models by their studies' names: write one")
         if name in found:
             with study.at("name"):
                 raise ConfigError(f"two studies are called {name!r}: give each a name of its own")

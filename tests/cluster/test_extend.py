@@ -8,6 +8,7 @@ import pytest
 from conftest import Quiet, files, hpcvbi
 
 from hpcvbi import campaign
+from hpcvbi.campaign.extension import extension_of
 from hpcvbi.campaign.identity import manifest_of
 from hpcvbi.config import cohort_of, load
 from hpcvbi.core.errors import ConfigError, StoreMismatch
@@ -55,6 +56,28 @@ def write(path: Path, people_folder: Path, sizes: dict, output: Path | None = No
         STUDY.format(**{**sizes, "people": people}, folder=people_folder, output=output)
     )
     return path
+
+
+def test_a_design_that_does_not_begin_with_the_smaller_one_is_simulated_again(
+    people_folder: Path, tmp_path: Path
+) -> None:
+    for design, stays in (("sobol", True), ("factorial", False)):
+        plans = []
+        for draws in (16, 36):
+            path = write(tmp_path / f"{design}.yaml", people_folder, {**SMALL, "draws": draws})
+            lines = path.read_text().splitlines()
+            (at,) = (k for k, line in enumerate(lines) if line.startswith("  settings:"))
+            lines[at] = f"  algorithm: grid\n  settings: {{design: {design}}}"
+            path.write_text("\n".join(lines) + "\n")
+            study = load(path)
+            people = cohort_of(study)
+            plans.append(manifest_of(study, people))
+        with Driver.create(tmp_path / design, *plans[0]):
+            pass
+        extension = extension_of(Store.open(tmp_path / design), plans[1][0])
+        assert ("round_000" in extension.grown) == stays
+        assert ("round_000" in extension.superseded) == (not stays)
+        assert extension.draws["round_000"] == 36
 
 
 def conduct(path: Path) -> int:

@@ -153,7 +153,7 @@ def test_after_a_withdrawal_the_study_runs_on_without_the_person(
 
     gone = hpcvbi("withdraw", out, "P01")
     assert gone.returncode == 0, gone.stderr
-    assert "withdrawn: P01" in gone.stdout and "STALE: the evaluation of P02" in gone.stdout
+    assert "withdrawn: P01" in gone.stdout and "STALE: results of P02" in gone.stdout
     for path, data in all_bytes(out).items():
         if path.name not in ("report.html", "P01.json"):
             assert b"P01" not in data and "P01" not in str(path.relative_to(out)), path

@@ -211,6 +211,7 @@ DIFFERENT = {
     "features": ("names: [fc_mean, fc_sd, fc_sc_r]", "names: [fc_mean, fc_sd]", r"features\.names"),
     "people": ("people: all", "people: [e1, l1]", "l2 is in gating only"),
     "name": ("name: linear-", "name: gating", "a name of its own"),
+    "no name": ("name: linear-", "name: ''", "by their studies' names"),
     "data": ("tr: 0.72", "tr: 0.73", "the data of e1 differ"),
     "output": ("output: ", "output: choice #", "a store of its own"),
 }

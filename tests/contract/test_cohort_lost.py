@@ -15,6 +15,7 @@ from hpcvbi.campaign.again import try_again
 from hpcvbi.campaign.together import learners
 from hpcvbi.campaign.whole import lacking
 from hpcvbi.core.block import BlockReport
+from hpcvbi.core.errors import ExportError, StoreError
 from hpcvbi.core.identifier import COHORT
 from hpcvbi.store import Driver, Store, withdraw
 
@@ -49,6 +50,10 @@ def test_a_network_goes_with_who_it_was_learned_from(place: Path, three: Path) -
     assert not store.groups(COHORT) and learners(store) == {"anna", "carl"}
     assert store.is_stale("anna", "posterior") and store.is_stale("dora", "predictive")
     assert campaign.verify(three).damage == ()
+    with pytest.raises(StoreError, match="anna was built on somebody who has withdrawn"):
+        campaign.pool_people(three)
+    with pytest.raises(ExportError, match="anna, carl, dora were built on somebody who has"):
+        campaign.export(three, three.parent / "stale.csv")
     first = {name: store.get(name, "posterior")[0]["G"] for name in ("anna", "dora")}
     blocks = compute(study)
     assert {b.round for b in blocks} == {"predictive"}

@@ -13,7 +13,7 @@ from hpcvbi.campaign.shared import _covariates
 from hpcvbi.campaign.stop import Stop
 from hpcvbi.campaign.together import NAMES
 from hpcvbi.config import Study, cohort_of, identity, load
-from hpcvbi.core.errors import ConfigError, StoreError
+from hpcvbi.core.errors import ConfigError, DataError, StoreError
 from hpcvbi.infer import Npe, Tsnpe
 from hpcvbi.store import Driver
 
@@ -84,6 +84,18 @@ def test_people_it_learned_from_are_where_they_were(place, cohort):
 def test_another_model_or_prior_is_refused(place, cohort):
     with pytest.raises(ConfigError, match=r"parameters.G.high: 1.3 there, 1.4 here"):
         cohort.infer(written(place, "further", ("high: 1.3", "high: 1.4")))
+
+
+def test_simulations_of_another_study_are_not_learned_from(place):
+    other = written(place, "known", ("fc_mean, fc_sd", "fc_sd, fc_mean"))
+    with pytest.raises(ConfigError, match=r"features\.names"):
+        learn_together(other, NPE)
+    study, bold = written(place, "known"), place / "known/ben/bold.csv"
+    recorded = bold.read_text()
+    bold.write_text((place / "known/carl/bold.csv").read_text())
+    with pytest.raises(DataError, match="the data of ben are not those"):
+        learn_together(study, NPE)
+    bold.write_text(recorded)
 
 
 def test_what_it_cannot_learn_from_is_said(place):
