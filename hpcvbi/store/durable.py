@@ -170,8 +170,17 @@ def write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
     """Publish `data` under `path` at once and whole; its directory must be synced afterwards.
 
     With `exclusive`, link(2) is used, which is atomic on network file systems too; FileExistsError
-    if `path` is there.
+    if `path` is there. What another driver sweeps under construction is written again.
     """
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            return _write_file(path, data, exclusive)
+        except FileNotFoundError:
+            if not attempts_left or not path.parent.is_dir():
+                raise
+
+
+def _write_file(path: Path, data: bytes, exclusive: bool) -> None:
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb", opener=private) as file:

@@ -1,8 +1,8 @@
 """Read hostile files in child processes: one fork per case, with limits, watched from outside.
 
 Each case is a folder that `make` filled and a `read` that has to end in an error of hpcvbi. A case
-runs under RLIMIT_AS and an alarm; how much memory it took beyond that of the process it was forked
-from, and whether any file appeared or changed, is measured.
+runs under RLIMIT_AS and two alarms; how much memory it took beyond that of the process it was
+forked from, and whether any file appeared or changed, is measured.
 """
 
 import json
@@ -122,7 +122,9 @@ def _judge(case: Case, root: Path, name: str) -> Verdict:
 def _read(case: Case, folder: Path, out: int) -> None:
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + ADDRESS_SPACE,) * 2)
-    signal.alarm(case.seconds)
+    # other processes may have the machine: seconds of CPU, and many more by the clock
+    signal.setitimer(signal.ITIMER_PROF, case.seconds)
+    signal.alarm(10 * case.seconds)
     start = _peak()
     try:
         case.read(folder)

@@ -21,6 +21,7 @@ from hpcvbi.core.block import Block, BlockReport, blocks_of
 from hpcvbi.core.errors import StoreBusy
 from hpcvbi.core.space import Param
 from hpcvbi.store import Driver, Output, Store, Variable, progress
+from hpcvbi.store.durable import write_file
 from hpcvbi.store.ledger import read_records
 from hpcvbi.store.lock import DriverLock, read_owner
 
@@ -220,6 +221,23 @@ def test_a_shard_that_another_driver_sweeps_half_written_is_written_again(
     assert run(folder) == len(BLOCKS)
     assert len(swept) == 2 * len(BLOCKS)
     assert files(folder / "store.zarr") == whole
+
+
+def test_a_file_that_another_driver_sweeps_half_written_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, swept = os.replace, []
+
+    def sweep_first(source: Path, target: Path) -> None:
+        if len(swept) < 3:
+            swept.append(source)
+            os.unlink(source)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", sweep_first)
+    write_file(tmp_path / "zarr.json", b"{}")
+    assert len(set(swept)) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["zarr.json"]
 
 
 def test_a_data_set_that_another_driver_removes_half_written_is_written_again(
