@@ -142,12 +142,13 @@ def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
         )
     features = tuple(str(name) for name in arrays["feature"])
     updates = sorted(group for chain, group in done if chain == person and "inference_" in group)
+    priors = json.loads(store.get(person, "posterior")[1]["priors"])
     learning = tuple(store.get(person, group)[1] for group in updates)
     # rows of all rounds are learned from together, so that the last update knows them all
     clipped = learning[-1].get("observed_clipped", ()) if learning else ()
     return Judged(
         person=person,
-        params=tuple(_parameter(store, person, str(name)) for name in arrays["param"]),
+        params=tuple(_parameter(store, person, str(name), priors) for name in arrays["param"]),
         features=features,
         numbers={name: arrays[name] for name in EVALUATION},
         verdict=str(about.get("verdict", "")),
@@ -160,10 +161,9 @@ def _judged(store: Store, person: str, done: set[tuple[str, str]]) -> Judged:
     )
 
 
-def _parameter(store: Store, person: str, name: str) -> Parameter:
-    posterior = store.root / person / "posterior"
-    doc = attributes(posterior / name).get("long_name", "")
-    return parameter(name, json.loads(attributes(posterior)["priors"]), doc)
+def _parameter(store: Store, person: str, name: str, priors: Mapping[str, Any]) -> Parameter:
+    doc = attributes(store.root / person / "posterior" / name).get("long_name", "")
+    return parameter(name, priors, doc)
 
 
 def parameter(name: str, priors: Mapping[str, Mapping[str, Any]], doc: str = "") -> Parameter:
