@@ -74,7 +74,8 @@ def tarp(
         raise DataError(f"references must be finite, (case, param) {truth.shape}, got {at.shape}")
     far = np.linalg.norm((samples - at[:, None]) / extent, axis=-1)
     far_truth = np.linalg.norm((truth - at) / extent, axis=-1)
-    credibility = _credibility(far, far_truth, rng)
+    ranks = sbc_ranks(far[..., None], far_truth[:, None])[:, 0]
+    credibility = _credibility(far, far_truth, ranks, rng)
     return _curve(credibility, 0.25 - float(np.abs(credibility - 0.5).mean()))
 
 
@@ -131,7 +132,8 @@ def density_coverage(
         )
     if np.isnan(drawn).any() or np.isnan(true).any():
         raise DataError("log densities must be numbers: leave failed cases out")
-    credibility = _credibility(-drawn, -true, generator("density coverage", seed))
+    ranks = (-drawn < -true[:, None]).sum(1)
+    credibility = _credibility(-drawn, -true, ranks, generator("density coverage", seed))
     return _curve(credibility, 0.5 - float(credibility.mean()))
 
 
@@ -148,8 +150,9 @@ def _uniform(credibility: np.ndarray) -> Any:
     return kstest(credibility, "uniform")
 
 
-def _credibility(drawn: np.ndarray, true: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    ranks = sbc_ranks(drawn[..., None], true[:, None])[:, 0]
+def _credibility(
+    drawn: np.ndarray, true: np.ndarray, ranks: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     # A truth that ties with draws is placed among them at random: fair, where densities repeat.
     tied = (drawn == true[:, None]).sum(1)
     spread = rng.random((2, len(true)))

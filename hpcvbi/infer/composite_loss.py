@@ -6,11 +6,11 @@
     R    = mean over parameters of ((u - 1/2) / sd)^2,   sd = 1 / sqrt(12)
 
 A point is one parameter vector, simulated on several noise seeds r: its replicates. s is the
-robust standard deviation of a feature over draws of the prior, so that every D_g is about 1 or more
-for a draw that has nothing to do with the recording, and one wild draw switches no feature off. S
-is how much a point depends on its noise seed. R is the squared distance from the prior's median, in
-the prior's standard deviations: the log density of a uniform prior would pull nowhere. A point none
-of whose replicates succeeded has an infinite loss.
+standard deviation of a feature over draws of the prior, so that every D_g is about 1 or more for a
+draw that has nothing to do with the recording; at most three robust ones, so that no wild draw
+switches a feature off. S is how much a point depends on its noise seed. R is the squared distance
+from the prior's median, in the prior's standard deviations: the log density of a uniform prior
+would pull nowhere. A point none of whose replicates succeeded has an infinite loss.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,8 @@ from hpcvbi.infer.draws import CHUNK, Draws
 from hpcvbi.infer.table import robust
 
 UNIT_SD = 12**-0.5
+MOST = 3.0
+"""Robust standard deviations of a feature that its standard deviation counts as at most."""
 TERMS = ("stability", "prior")
 """Terms beside the distances."""
 
@@ -156,8 +158,8 @@ def points_of(draws: Draws, replicates: int) -> Points:
 
 
 def prior_spread(draws: Draws) -> np.ndarray:
-    """Return the robust standard deviation (feature,) over the draws of the prior that are whole, 1
-    where a feature does not vary.
+    """Return the standard deviation (feature,) over the draws of the prior that are whole, at most
+    three robust ones; 1 where a feature does not vary.
 
     Round 0 and the draws of other studies are draws of the prior.
     """
@@ -170,8 +172,9 @@ def prior_spread(draws: Draws) -> np.ndarray:
             "scale them. Narrow the priors to where the model is stable, leave out features that "
             "are not defined there, or simulate more draws a round"
         )
-    center, spread = robust(x)
-    resolution = 1e-9 * np.maximum(np.abs(center), np.finfo(float).tiny)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = np.fmin(x.std(axis=0), MOST * robust(x)[1])
+    resolution = 1e-9 * np.maximum(np.abs(np.median(x, axis=0)), np.finfo(float).tiny)
     return np.where(spread > resolution, spread, 1.0)
 
 
