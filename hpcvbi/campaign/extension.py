@@ -178,15 +178,14 @@ def _first_draws_stay(old: Study, new: Study) -> bool:
     """Whether the first round of the larger study begins with that of the smaller one: a factorial
     design does not.
     """
-    few, many = (
-        algorithm.propose(
-            algorithm.init(len(study.parameters), np.zeros(len(study.features.names))),
-            study.inference.draws,
-            0,
-        )
-        for study, algorithm in ((study, algorithm_of(study)) for study in (old, new))
-    )
-    return np.array_equal(few, many[: len(few)])
+
+    def first(study: Study) -> np.ndarray:
+        algorithm = algorithm_of(study)
+        state = algorithm.init(len(study.parameters), np.zeros(len(study.features.names)))
+        return algorithm.propose(state, study.inference.draws, 0)
+
+    few = first(old)
+    return np.array_equal(few, first(new)[: len(few)])
 
 
 def _why(key: str, now: Any, line: str) -> str:
